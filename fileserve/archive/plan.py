@@ -1,0 +1,169 @@
+"""
+An album laid out as an archive at one moment, and remembered as long as it stays so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+
+from attrs import frozen
+from twisted.logger import Logger
+
+from ..catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts
+from ..storage.held import InThread
+from ..storage.interfaces import IFileStore, Listing, Member
+from .checksums import Checksums
+from .layout import Layout
+from .names import safe_names
+from .zipformat import Entry
+
+#: Part of every entity-tag. To be changed whenever the same members would give
+#: other bytes than before.
+_FORMAT = b"fileserve archive 1"
+
+#: How many members the remembered plans may have together: about 1 KB each.
+_REMEMBERED_MEMBERS = 200_000
+
+
+class NoSuchMember(LookupError):
+    """
+    An album has no member of the path that was asked for.
+    """
+
+
+@frozen(eq=False)
+class Plan:
+    """
+    What an archive holds, and where. Transfers of the same bytes share it.
+    """
+
+    album: str
+    listing: Listing
+    #: One for each entry of the layout; ``None`` for a folder.
+    members: Sequence[Member | None]
+    layout: Layout
+    checksums: Checksums
+    #: A strong entity-tag, with its quotes.
+    etag: bytes
+
+    @property
+    def last_modified(self) -> int:
+        """
+        When anything in the album last changed, in whole seconds since 1970 UTC.
+        """
+        return self.listing.changed_ns // 1_000_000_000
+
+    def only(self, paths: Collection[bytes]) -> Plan:
+        """
+        The plan of an archive of some of the members, under the same names.
+
+        :raise NoSuchMember: one of the paths is no member's.
+        """
+        pairs = [
+            (entry, member)
+            for entry, member in zip(self.layout.entries, self.members, strict=True)
+            if member is not None and member.path in paths
+        ]
+        if len(pairs) != len(set(paths)):
+            raise NoSuchMember("no such file in this archive")
+        return _plan(self.album, self.listing, pairs, self.checksums)
+
+
+def _plan(
+    album: str,
+    listing: Listing,
+    pairs: Iterable[tuple[Entry, Member | None]],
+    checksums: Checksums,
+) -> Plan:
+    pairs = sorted(pairs, key=lambda pair: pair[0].name)
+    members = [member for _, member in pairs]
+    layout = Layout([entry for entry, _ in pairs])
+    return Plan(album, listing, members, layout, checksums, _entity_tag(pairs))
+
+
+def _pairs(listing: Listing) -> list[tuple[Entry, Member | None]]:
+    """
+    The entries of a whole album, each with its member.
+    """
+    folders = [folder.path + b"/" for folder in listing.empty_folders]
+    names = safe_names([member.path for member in listing.members] + folders)
+    pairs: list[tuple[Entry, Member | None]] = [
+        (Entry(names[member.path], member.size, member.mtime_ns), member)
+        for member in listing.members
+    ]
+    pairs += [
+        (Entry(names[folder.path + b"/"], 0, folder.mtime_ns), None)
+        for folder in listing.empty_folders
+    ]
+    return pairs
+
+
+def _entity_tag(pairs: Iterable[tuple[Entry, Member | None]]) -> bytes:
+    """
+    Changes whenever a byte of the archive may have changed.
+
+    A member's version stands for its bytes, for reading them all would keep the
+    first byte waiting. Names have no NUL, so no two albums spell the same text.
+    """
+    digest = hashlib.sha256(_FORMAT)
+    for entry, member in pairs:
+        version = member.version if member is not None else ""
+        digest.update(b"%b\0%d %b\0" % (entry.name, entry.mtime_ns, version.encode()))
+    return b'"' + digest.hexdigest()[:32].encode() + b'"'
+
+
+class Planner:
+    """
+    Makes plans, and remembers those of the albums that were asked for lately.
+
+    Every plan is of the album as it is: it is listed each time, and only what
+    follows from an equal listing is taken from memory.
+    """
+
+    _log = Logger(namespace="fileserve.archive")
+
+    def __init__(self, store: IFileStore, facts: IFacts, in_thread: InThread) -> None:
+        self._store = store
+        self._facts = facts
+        self._in_thread = in_thread
+        self._remembered: OrderedDict[str, Plan] = OrderedDict()
+
+    async def plan(self, album: str) -> Plan:
+        """
+        Lay out an album as it is now.
+
+        :raise NoSuchAlbum: there is none of that name.
+        :raise Unreadable: something in it can't be read.
+        """
+        listing = await self._store.list(album)
+        plan = self._recalled(album, listing)
+        if plan is None:
+            known = await self._known(album)
+            pairs = await self._in_thread(_pairs, listing)
+            checksums = Checksums(album, listing.members, known, self._facts, self._store.reader)
+            made = await self._in_thread(_plan, album, listing, pairs, checksums)
+            # Another request may have made the same meanwhile: share its checksums.
+            plan = self._recalled(album, listing) or made
+        self._remember(plan)
+        return plan
+
+    def _recalled(self, album: str, listing: Listing) -> Plan | None:
+        plan = self._remembered.get(album)
+        return plan if plan is not None and plan.listing == listing else None
+
+    def _remember(self, plan: Plan) -> None:
+        self._remembered[plan.album] = plan
+        self._remembered.move_to_end(plan.album)
+        total = sum(len(each.members) for each in self._remembered.values())
+        while total > _REMEMBERED_MEMBERS and len(self._remembered) > 1:
+            _, oldest = self._remembered.popitem(last=False)
+            total -= len(oldest.members)
+
+    async def _known(self, album: str) -> Crcs:
+        try:
+            return await self._facts.recall(album)
+        except CatalogueUnavailable as error:
+            self._log.warn("The catalogue is not asked: {reason}", reason=error)
+            return {}

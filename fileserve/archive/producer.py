@@ -1,0 +1,293 @@
+"""
+Producing an archive's bytes: small members gathered into chunks, large ones sent from their files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from ..http.ranges import Span
+from ..http.site import Request
+from ..storage.interfaces import IAlbumReader, IDescriptor, IOpenMember, Member, MemberChanged, Part
+from .layout import Kind, Piece
+from .plan import Plan
+from .transfer import Transfer
+from .zipformat import has_descriptor
+
+#: The most that is read for a consumer at once, in bytes.
+CHUNK = 256 * 1024
+
+#: A member larger than this is sent by itself and not gathered.
+LARGE = CHUNK // 2
+
+#: So many records go into one chunk at the most: some 3 milliseconds of making them.
+_RECORDS = 1000
+
+#: How much of a file is made ready, and then sent, at once.
+_WINDOW = 2 * 1024 * 1024
+
+#: The last bytes of a large member are read, and not sent from the file, so
+#: that its version is checked before the client has all of it.
+_TAIL = 16 * 1024
+
+#: For so many large members to come the checksums are computed meanwhile.
+_AHEAD = 4
+
+
+@implementer(IPushProducer)
+class ArchiveProducer:
+    """
+    Produces parts of one archive into one request.
+
+    While it is paused it holds nothing. Everything it opens is closed when it
+    ends, however it ends.
+
+    :param items: what to send, in order: bytes as they are, and spans of the archive.
+    :param reader: of the album's members; closed at the end.
+    :param pause: awaited before each chunk, for slowing down; no file is then
+        sent past us.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        items: Iterable[bytes | Span],
+        reader: IAlbumReader,
+        transfer: Transfer,
+        pause: Callable[[], Deferred[None]] | None = None,
+    ) -> None:
+        self._plan = plan
+        self._items = items
+        self._reader = reader
+        self._transfer = transfer
+        self._pause = pause
+        self._resumed: Deferred[None] | None = None
+        self._ahead: dict[bytes, Deferred[int]] = {}
+
+    def produce_to(self, request: Request) -> Deferred[None]:
+        """
+        Produce everything.
+
+        :return: fires when every byte was handed on; fails with
+            ``MemberChanged`` or ``Unreadable``; may be cancelled.
+        """
+        self._consumer = request
+        self._sends_files = request.sends_files and self._pause is None
+        self._produced = Deferred.fromCoroutine(self._produce())
+        return self._produced
+
+    def pauseProducing(self) -> None:
+        """
+        Hold back, until `resumeProducing`.
+        """
+        if self._resumed is None:
+            self._resumed = Deferred()
+
+    def resumeProducing(self) -> None:
+        """
+        Go on. Harmless when nothing is paused.
+        """
+        if self._resumed is not None:
+            resumed, self._resumed = self._resumed, None
+            resumed.callback(None)
+
+    def stopProducing(self) -> None:
+        """
+        The consumer is gone.
+        """
+        self._produced.cancel()
+
+    async def _produce(self) -> None:
+        self._transfer.started()
+        self._consumer.registerProducer(self, True)
+        try:
+            for item in self._items:
+                if isinstance(item, Span):
+                    await self._send_span(item)
+                else:
+                    await self._write(item)
+        except CancelledError:
+            self._transfer.interrupted()
+            raise  # the consumer is gone: nothing to unregister from
+        except BaseException as error:
+            self._transfer.failed(error)
+            self._consumer.unregisterProducer()
+            raise
+        finally:
+            self._close()
+        self._transfer.finished()
+        self._consumer.unregisterProducer()
+
+    def _close(self) -> None:
+        for waiting in self._ahead.values():
+            _abandon(waiting)
+        self._reader.close()
+        self._plan.checksums.save()
+
+    async def _send_span(self, span: Span) -> None:
+        """
+        Send a part of the archive, cut where chunks and large bodies begin.
+        """
+        gathered: list[Piece] = []
+        room = CHUNK
+        for piece in self._plan.layout.pieces(span.start, span.stop):
+            large = piece.kind is Kind.BODY and piece.length > LARGE
+            if gathered and (large or self._needs(piece) > room or len(gathered) >= _RECORDS):
+                await self._send_gathered(gathered)
+                gathered, room = [], CHUNK
+            if large:
+                await self._send_large(piece)
+            else:
+                gathered.append(piece)
+                room -= piece.length
+        if gathered:
+            await self._send_gathered(gathered)
+
+    def _needs(self, piece: Piece) -> int:
+        """
+        The room a piece takes in a chunk. A header goes with its small body, so
+        that reading the body once gives both.
+        """
+        if piece.kind is not Kind.LOCAL_HEADER:
+            return piece.length
+        size = self._plan.layout.entries[piece.index].size
+        return piece.length + (size if size <= LARGE else 0)
+
+    async def _send_gathered(self, pieces: Sequence[Piece]) -> None:
+        """
+        Send pieces as one chunk: bodies are read first, for the headers need their CRC-32.
+        """
+        parts = [
+            Part(self._member(piece.index), piece.offset, piece.length)
+            for piece in pieces
+            if piece.kind is Kind.BODY
+        ]
+        bodies = await self._reader.read(parts) if parts else []
+        checksums = self._plan.checksums
+        for part, data in zip(parts, bodies, strict=True):
+            if len(data) == part.member.size and checksums.get(part.member) is None:
+                checksums.note(part.member, data)
+        body = iter(bodies)
+        await self._write(
+            b"".join(
+                [
+                    next(body) if piece.kind is Kind.BODY else await self._record(piece)
+                    for piece in pieces
+                ]
+            )
+        )
+
+    async def _record(self, piece: Piece) -> bytes:
+        layout, index = self._plan.layout, piece.index
+        if piece.kind is Kind.END:
+            record = layout.end()
+        elif piece.kind is Kind.LOCAL_HEADER:
+            behind = has_descriptor(layout.entries[index].size)
+            record = layout.local_header(index, 0 if behind else await self._crc(index))
+        elif piece.kind is Kind.DESCRIPTOR:
+            record = layout.descriptor(index, await self._crc(index))
+        else:
+            record = layout.central_header(index, await self._crc(index))
+        return record[piece.offset : piece.offset + piece.length]
+
+    async def _crc(self, index: int) -> int:
+        member = self._plan.members[index]
+        if member is None:
+            return 0
+        known = self._plan.checksums.get(member)
+        if known is None:
+            self._compute_ahead(index)
+            known = await self._ahead.pop(member.path)
+        return known
+
+    def _compute_ahead(self, index: int) -> None:
+        """
+        Begin to compute the CRC-32 of a member and of the next large ones.
+        """
+        checksums = self._plan.checksums
+        for member in self._plan.members[index : index + _AHEAD]:
+            if member is None or member.path in self._ahead or checksums.get(member) is not None:
+                continue
+            if member.size > LARGE or member is self._plan.members[index]:
+                self._ahead[member.path] = checksums.compute(member)
+
+    async def _send_large(self, piece: Piece) -> None:
+        """
+        Send of a large member's data, in windows; each is made ready while the one before is sent.
+        """
+        member = self._member(piece.index)
+        at, end = piece.offset, piece.offset + piece.length
+        if end == member.size and has_descriptor(member.size):
+            self._compute_ahead(piece.index)
+        opened = await self._reader.open(member)
+        try:
+            if self._sends_files and IDescriptor.providedBy(opened):
+                at = await self._send_file(opened, at, end - _TAIL)
+            while at < end:
+                length = min(CHUNK, end - at)
+                await self._write(bytes(await opened.read(at, length)))
+                at += length
+        finally:
+            opened.close()
+
+    async def _send_file(self, opened: IOpenMember, at: int, end: int) -> int:
+        """
+        Send from a file, past this process.
+
+        :return: ``end``.
+        """
+        sent: Deferred[None] | None = None
+        descriptor = IDescriptor(opened).fileno()
+        try:
+            while at < end:
+                length = min(_WINDOW, end - at)
+                await opened.prepare(at, length)
+                await self._handed_on(sent)
+                self._transfer.chunk(length)
+                sent = self._consumer.send_file(descriptor, at, length)
+                at += length
+            await self._handed_on(sent)
+        except EOFError:
+            raise MemberChanged(opened.member.path, "it is shorter than it was") from None
+        finally:
+            if sent is not None:
+                _abandon(sent)
+        opened.check()
+        return end
+
+    async def _handed_on(self, sent: Deferred[None] | None) -> None:
+        """
+        Wait for the part of a file before, and for the consumer.
+        """
+        if sent is not None:
+            await sent
+        while self._resumed is not None:
+            await self._resumed
+
+    async def _write(self, chunk: bytes) -> None:
+        if self._pause is not None:
+            await self._pause()
+        while self._resumed is not None:
+            await self._resumed
+        self._transfer.chunk(len(chunk))
+        self._consumer.write(chunk)
+        while self._resumed is not None:
+            await self._resumed
+
+    def _member(self, index: int) -> Member:
+        member = self._plan.members[index]
+        assert member is not None, "a folder has no body"
+        return member
+
+
+def _abandon(waiting: Deferred[Any]) -> None:
+    """
+    Wait no longer for something, and for its failure neither.
+    """
+    waiting.addErrback(lambda _: None)
+    waiting.cancel()

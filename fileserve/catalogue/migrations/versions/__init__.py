@@ -1,0 +1,3 @@
+"""
+One module for each step; the number in front is the order.
+"""

@@ -1,0 +1,108 @@
+"""
+What the texts of options mean: directories, switches, endpoints, database URLs, seconds.
+
+Each function takes one text and returns its value, or raises ``ValueError`` with a sentence for the operator.
+"""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+
+from twisted.internet.endpoints import serverFromString
+
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"0", "false", "no", "off"})
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_DATABASES = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?://", re.ASCII)
+
+# What ends a field of an endpoint string: a colon that no backslash protects.
+_FIELD_END = re.compile(r"(?<!\\):")
+_HIGHEST_PORT = 65535
+
+
+def directory(text: str) -> str:
+    """
+    Take the name of a directory, whether it exists or not.
+
+    :raise ValueError: where it is empty.
+    """
+    if not text:
+        raise ValueError("a directory must have a name.")
+    return text
+
+
+def switch(text: str) -> bool:
+    """
+    Read a switch as people write it in an environment.
+
+    :raise ValueError: for anything but the eight words, in any case.
+    """
+    word = text.lower()
+    if word not in _ON | _OFF:
+        raise ValueError(f"{text!r} is neither 1, true, yes or on nor 0, false, no or off.")
+    return word in _ON
+
+
+def endpoint(text: str) -> str:
+    """
+    Check a Twisted server endpoint string as far as that goes without a reactor and without listening.
+
+    :return: the string itself.
+    :raise ValueError: where no listener could be made of it.
+    """
+    try:
+        # An endpoint only keeps the reactor until it listens: none is needed to see whether the string is
+        # right.
+        serverFromString(None, text)
+        _check_port(text)
+    except LookupError:
+        raise ValueError(f"systemd handed over no socket for {text!r}.") from None
+    except Exception as error:  # any plug-in may parse an endpoint, and raise what it likes
+        raise ValueError(f"{text!r} is not an endpoint to listen on ({error}).") from error
+    return text
+
+
+def _check_port(text: str) -> None:
+    """Refuse the port numbers that Twisted would stumble over only when it listens."""
+    prefix, *fields = _FIELD_END.split(text.removeprefix("haproxy:"))
+    if prefix not in {"tcp", "tcp6", "ssl"}:
+        return
+    named = [field.removeprefix("port=") for field in fields if field.startswith("port=")]
+    port = int(named[0] if named else fields[0])
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise ValueError(f"a port is a number from 0 to {_HIGHEST_PORT}")
+
+
+def database_url(text: str) -> str:
+    """
+    Take a database URL whose scheme is one of ours; whoever connects looks at the rest.
+
+    :raise ValueError: with a sentence that repeats nothing of the URL, for it may hold a password.
+    """
+    if not _DATABASES.match(text):
+        raise ValueError("a database URL begins with sqlite:/// or postgresql://.")
+    return text
+
+
+def seconds(text: str) -> float:
+    """
+    Read a number of seconds, zero included.
+
+    :raise ValueError: for what is not a finite number in decimal digits.
+    """
+    if not _SECONDS.fullmatch(text) or not isfinite(float(text)):
+        raise ValueError(f"{text!r} is not a number of seconds.")
+    return float(text)
+
+
+def positive_seconds(text: str) -> float:
+    """
+    Read a number of seconds that must be more than zero.
+
+    :raise ValueError: for zero and for all that ``seconds`` refuses.
+    """
+    number = seconds(text)
+    if number == 0:
+        raise ValueError("the number of seconds must be more than zero.")
+    return number

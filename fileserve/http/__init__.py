@@ -1,0 +1,3 @@
+"""
+HTTP that any feature needs: ranges, conditions, dispositions, proxies, and sending.
+"""

@@ -1,0 +1,238 @@
+"""
+The HTTP server: its connections, its requests, its access log, and how it comes to rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.web import http, server
+
+from .forwarded import Network, client_address
+from .redaction import log_path, log_text
+from .transport import ISendsFiles
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+    from twisted.python.failure import Failure
+    from twisted.web.resource import IResource
+
+#: Seconds in which something of an unfinished request has to come.
+REQUEST_TIMEOUT = 60
+
+#: How much of a body that nobody asked for is read and dropped, so that the
+#: client gets to read the answer instead of a reset.
+_DROPPED_BODY = 16 * 1024 * 1024
+
+#: RFC 9112 section 3.2.2: a server has to take the absolute form too.
+_ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+
+
+class Channel(http.HTTPChannel):
+    """
+    One connection. It closes only when all was sent: a client that reads slowly
+    is none of its business, and one that reads nothing is cut by the transport.
+    """
+
+    abortTimeout = None
+    factory: Site
+
+    def connectionMade(self) -> None:
+        """
+        Join the site's open connections.
+        """
+        super().connectionMade()
+        self.factory.opened(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Leave the site's open connections.
+        """
+        super().connectionLost(reason)
+        self.factory.closed(self)
+
+    def rest(self) -> None:
+        """
+        Take no more requests; close now, or when the present one was answered.
+        """
+        if self.requests:
+            self.persistent = False
+        else:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """
+        Cut the connection, whatever is going on.
+        """
+        self.transport.abortConnection()
+
+
+class Request(server.Request):
+    """
+    One request and its response.
+    """
+
+    site: Site
+    channel: Channel
+    _received = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """
+        No route takes a body yet, so none is kept.
+        """
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """
+        Drop a piece of the body, up to a bound.
+        """
+        self._received += len(data)
+        if self._received > _DROPPED_BODY:
+            self.channel.abort()
+
+    def process(self) -> None:
+        """
+        Find the path in whatever form the target came, and go on.
+        """
+        self.path = _ABSOLUTE_FORM.sub(b"", self.path, count=1) or b"/"
+        super().process()
+
+    def client_address(self) -> str:
+        """
+        Who asks, as far as trusted proxies can tell.
+        """
+        peer = self.channel.getPeer()
+        host = peer.host if isinstance(peer, IPv4Address | IPv6Address) else None
+        forwarded = self.requestHeaders.getRawHeaders("X-Forwarded-For") or []
+        return client_address(host, forwarded, self.site.trusted)
+
+    @property
+    def sends_files(self) -> bool:
+        """
+        Whether `send_file` can be used.
+        """
+        return ISendsFiles.providedBy(self.transport)
+
+    def send_file(self, descriptor: int, offset: int, length: int) -> Deferred[None]:
+        """
+        Send a part of a file as part of the body: see `ISendsFiles`.
+        """
+        self.write(b"")
+        self.sentLength += length
+        sent: Deferred[None] = self.transport.send_file(descriptor, offset, length)
+        return sent
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Log what Twisted does not: a request whose answer was not sent to its end.
+        """
+        if self.startedWriting:
+            self.site.log(self, interrupted=True)
+        super().connectionLost(reason)
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method!r} {log_path(self.uri)}>"
+
+
+@frozen
+class Logging:
+    """
+    What the server logs of each request.
+    """
+
+    access: bool
+    #: Networks whose ``X-Forwarded-For`` is believed.
+    trusted: Sequence[Network]
+
+
+class Site(server.Site):
+    """
+    Makes a connection's protocol, and knows all that are open.
+    """
+
+    protocol = Channel
+    _log = Logger(namespace="fileserve.access")
+
+    def __init__(self, resource: IResource, reactor: IReactorTime, logging: Logging) -> None:
+        super().__init__(
+            resource,
+            requestFactory=Request,
+            timeout=REQUEST_TIMEOUT,
+            reactor=reactor,
+            parsePOSTFormSubmission=False,
+        )
+        self.displayTracebacks = False
+        self.trusted = logging.trusted
+        self._logs_access = logging.access
+        self._channels: set[Channel] = set()
+        self._resting: Deferred[None] | None = None
+
+    @property
+    def connections(self) -> int:
+        """
+        How many are open.
+        """
+        return len(self._channels)
+
+    def opened(self, channel: Channel) -> None:
+        """
+        A connection was made.
+        """
+        self._channels.add(channel)
+
+    def closed(self, channel: Channel) -> None:
+        """
+        A connection is gone.
+        """
+        self._channels.discard(channel)
+        if self._resting is not None and not self._channels:
+            resting, self._resting = self._resting, None
+            resting.callback(None)
+
+    def rest(self, seconds: float) -> Deferred[None]:
+        """
+        Let the requests that are being answered go on, then cut what is left.
+
+        :param seconds: how long they may go on.
+        :return: fires when no connection is open.
+        """
+        for channel in list(self._channels):
+            channel.rest()
+        if not self._channels:
+            return succeed(None)
+        self._resting = Deferred()
+        cut = self.reactor.callLater(seconds, self._cut)
+
+        def stop_waiting(result: Any) -> Any:
+            if cut.active():
+                cut.cancel()
+            return result
+
+        return self._resting.addBoth(stop_waiting)
+
+    def _cut(self) -> None:
+        for channel in list(self._channels):
+            channel.abort()
+
+    def log(self, request: http.Request, interrupted: bool = False) -> None:
+        """
+        Write the access log's line, where there is one.
+        """
+        if self._logs_access and isinstance(request, Request):
+            self._log.info(
+                '{client} "{method} {path}" {status} {sent}{interrupted} "{agent}"',
+                client=request.client_address(),
+                method=log_text(request.method),
+                path=log_path(request.uri),
+                status=request.code,
+                sent=request.sentLength,
+                interrupted=" interrupted" if interrupted else "",
+                agent=log_text(request.getHeader(b"User-Agent") or b"-"),
+            )

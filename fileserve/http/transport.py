@@ -1,0 +1,220 @@
+"""
+Stream transports that can send parts of files without copying them, and that cut stalled clients.
+
+Made by a listening port in place of Twisted's own (`twisted.internet.tcp.Port`
+documents its ``transport`` attribute for that).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import main, tcp, unix
+from twisted.internet.defer import Deferred
+from zope.interface import Interface, implementer
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+    from twisted.python.failure import Failure
+
+#: The most that one ``sendfile`` is asked for, so that clients take turns.
+_TURN = 2 * 1024 * 1024
+
+
+class ISendsFiles(Interface):
+    """
+    A transport that takes bytes straight from a file.
+    """
+
+    def send_file(descriptor: int, offset: int, length: int) -> Deferred[None]:
+        """
+        Send a part of a file, after all that was written before.
+
+        To be called by a producer that is not paused; nothing may be written
+        until the part is sent.
+
+        :param descriptor: stays the caller's, to be closed once the result has fired.
+        :return: fires when the kernel has taken every byte; fails with
+            ``EOFError`` where the file ends before, or ``OSError`` where it
+            can't be read; after either, as after cancelling, the stream is
+            broken and the connection has to be aborted.
+        """
+
+
+class _FilePart:
+    """
+    A part of a file on its way.
+    """
+
+    def __init__(self, descriptor: int, offset: int, left: int, sent: Deferred[None]) -> None:
+        self.descriptor = descriptor
+        self.offset = offset
+        self.left = left
+        self.sent = sent
+
+
+class _SendsFiles:
+    """
+    Mixed into a server transport, whose buffer it lets drain before a file's part.
+
+    How much of the buffer is unsent is counted here: what Twisted knows of it
+    is private.
+    """
+
+    SEND_LIMIT = 1024 * 1024
+
+    _unsent = 0
+    _part: _FilePart | None = None
+    _watch: IDelayedCall | None = None
+    _progressed = 0.0
+
+    if TYPE_CHECKING:
+        reactor: Any
+        socket: Any
+        connected: bool
+        startWriting: Callable[[], None]
+        abortConnection: Callable[[], None]
+
+    def __init__(self, *args: Any, stall_timeout: float) -> None:
+        super().__init__(*args)
+        self._stall_timeout = stall_timeout
+
+    def write(self, data: bytes) -> None:
+        """
+        Count, then write as ever.
+        """
+        if self.connected:
+            self._watch_progress()
+            self._unsent += len(data)
+        super().write(data)  # type: ignore[misc]
+
+    def writeSequence(self, iovec: Any) -> None:
+        """
+        Count, then write as ever.
+        """
+        self.write(b"".join(iovec))
+
+    def writeSomeData(self, data: bytes) -> int | BaseException:
+        """
+        Write as ever, then count.
+        """
+        written: int | BaseException = super().writeSomeData(data)  # type: ignore[misc]
+        if isinstance(written, int) and written > 0:
+            self._unsent -= written
+            self._progressed = self.reactor.seconds()
+        return written
+
+    def send_file(self, descriptor: int, offset: int, length: int) -> Deferred[None]:
+        """
+        See `ISendsFiles`.
+        """
+        sent: Deferred[None] = Deferred(self._forget_part)
+        self._watch_progress()
+        self._part = _FilePart(descriptor, offset, length, sent)
+        self.startWriting()
+        return sent
+
+    def doWrite(self) -> BaseException | None:
+        """
+        Send what was written, and once that is gone, of the file's part.
+        """
+        if self._unsent or self._part is None:
+            result: BaseException | None = super().doWrite()  # type: ignore[misc]
+            if result is not None or self._unsent or self._part is None:
+                return result
+            # Twisted's doWrite stopped writing when its buffer was empty.
+            self.startWriting()
+        return self._send_part(self._part)
+
+    def _send_part(self, part: _FilePart) -> BaseException | None:
+        try:
+            sent = os.sendfile(self.socket.fileno(), part.descriptor, part.offset, min(part.left, _TURN))
+        except (BlockingIOError, InterruptedError):
+            return None
+        except (ConnectionError, TimeoutError):
+            return main.CONNECTION_LOST
+        except OSError as error:
+            return self._end_part(part, error)
+        if not sent:
+            return self._end_part(part, EOFError())
+        self._progressed = self.reactor.seconds()
+        part.offset += sent
+        part.left -= sent
+        return None if part.left else self._end_part(part, None)
+
+    def _end_part(self, part: _FilePart, error: Exception | None) -> None:
+        self._part = None
+        if error is None:
+            part.sent.callback(None)
+        else:
+            part.sent.errback(error)
+
+    def _forget_part(self, _: object) -> None:
+        self._part = None
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Let go of the file's part and of the timer.
+        """
+        super().connectionLost(reason)  # type: ignore[misc]
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._part is not None:
+            part, self._part = self._part, None
+            part.sent.errback(reason)
+
+    def _watch_progress(self) -> None:
+        """
+        Begin to watch, before something is given to a client that had all:
+        one timer in each ``stall_timeout``, however much is written.
+        """
+        if not self._unsent and self._part is None:
+            self._progressed = self.reactor.seconds()
+        if self._watch is None:
+            self._watch = self.reactor.callLater(self._stall_timeout, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if not self._unsent and self._part is None:
+            return
+        left = self._progressed + self._stall_timeout - self.reactor.seconds()
+        if left <= 0:
+            self.abortConnection()
+        else:
+            self._watch = self.reactor.callLater(left, self._look)
+
+
+@implementer(ISendsFiles)
+class FileServer(_SendsFiles, tcp.Server):  # type: ignore[misc]
+    """
+    A TCP connection that sends files.
+    """
+
+
+@implementer(ISendsFiles)
+class UNIXFileServer(_SendsFiles, unix.Server):  # type: ignore[misc]
+    """
+    A connection over a UNIX socket that sends files.
+    """
+
+
+def make_ports_send_files(port: object, stall_timeout: float) -> None:
+    """
+    Let a port that listens make our transports from now on.
+
+    To be called before the reactor turns, so that no client came yet. Ports of
+    other kinds stay as they are. Under TLS the transport below is ours, so
+    stalls are seen there too, but the one that HTTP talks to is not: nothing
+    goes round the encryption.
+
+    :param stall_timeout: seconds without progress after which a client that
+        still has to read something is cut off.
+    """
+    if isinstance(port, unix.Port):
+        port.transport = partial(UNIXFileServer, stall_timeout=stall_timeout)
+    elif isinstance(port, tcp.Port):
+        port.transport = partial(FileServer, stall_timeout=stall_timeout)

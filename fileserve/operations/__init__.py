@@ -1,0 +1,3 @@
+"""
+What the operator's tools want to hear: the service manager, health checks, metrics.
+"""

@@ -1,0 +1,126 @@
+"""
+The running server: it listens, says when it is ready, and comes to rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from .http.listening import Listeners
+from .operations.admin import Readiness
+from .operations.notify import Notifier
+
+
+class Part(Protocol):
+    """
+    Something that has to be started before the server listens, and stopped after it.
+    """
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+@frozen
+class Stages:
+    """
+    What stands around the listening.
+    """
+
+    readiness: Readiness
+    notifier: Notifier
+    #: In the order of their start.
+    parts: Sequence[Part]
+
+
+class Server(Service):
+    """
+    Listens from its start to its stop; ``twist`` calls both.
+
+    :param public: for everybody.
+    :param admin: for the operator's tools; it answers as long as transfers go on.
+    :param drain: seconds that open transfers may take when it stops.
+    """
+
+    _log = Logger(namespace="fileserve")
+
+    def __init__(
+        self, reactor: Any, public: Listeners, admin: Listeners, stages: Stages, drain: float
+    ) -> None:
+        self._reactor = reactor
+        self._public = public
+        self._admin = admin
+        self._stages = stages
+        self._drain = drain
+        self._watchdog = LoopingCall(stages.notifier.alive)
+        self._watchdog.clock = reactor
+
+    def startService(self) -> None:
+        """
+        Listen.
+
+        :raise SystemExit: an address can't be listened on.
+        """
+        super().startService()
+        for part in self._stages.parts:
+            part.start()
+        try:
+            self._public.listen()
+            self._admin.listen()
+        except Exception as error:
+            self._stop_parts()
+            raise SystemExit(f"twist fileserve: {error}") from None
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        announced = Deferred.fromCoroutine(self._announce())
+        announced.addErrback(lambda failure: self._log.failure("Nobody knows we are ready", failure))
+        if self._stages.notifier.watchdog_interval is not None:
+            self._watchdog.start(self._stages.notifier.watchdog_interval)
+
+    async def _announce(self) -> None:
+        """
+        Say that the server is ready, once what it needs answers.
+        """
+        notifier = self._stages.notifier
+        reasons = "; ".join(await self._stages.readiness.reasons())
+        if reasons:
+            self._log.critical("fileserve can't serve: {reasons}", reasons=reasons)
+            notifier.status(reasons)
+            return
+        addresses = " ".join(self._public.addresses)
+        self._log.info("fileserve is ready: {addresses}", addresses=addresses)
+        notifier.ready("serving at " + addresses)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Listen no more, let transfers end, and stop.
+
+        :return: fires when nothing goes on.
+        """
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        stages = self._stages
+        stages.readiness.stopping = True
+        stages.notifier.stopping(self._drain)
+        await self._public.rest(self._drain)
+        await self._admin.rest(0)
+        if self._watchdog.running:
+            self._watchdog.stop()
+        self._stop_parts()
+        stages.notifier.close()
+
+    def _stop_parts(self) -> None:
+        for part in reversed(self._stages.parts):
+            part.stop()

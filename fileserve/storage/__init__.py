@@ -1,0 +1,3 @@
+"""
+Where bytes are: names that are safe to look up, and stores that list and read.
+"""

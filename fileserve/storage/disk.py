@@ -1,0 +1,281 @@
+"""
+The store on a local disk: albums are folders below one root.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from isal import isal_zlib
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from .held import Held, InThread
+from .interfaces import (
+    IAlbumReader,
+    IDescriptor,
+    IFileStore,
+    IOpenMember,
+    Listing,
+    Member,
+    MemberChanged,
+    Part,
+    Unreadable,
+)
+from .pagecache import bring_in, is_resident, read_resident
+from .walk import FOLDER_FLAGS, NOT_THERE, list_album, open_album
+
+#: A pipe put in a member's place must not stop us: opening one waits for its
+#: writer unless O_NONBLOCK. On regular files that flag means nothing.
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+#: Reads for a checksum: small enough to stay in the second-level cache.
+_STRIDE = 256 * 1024
+
+#: One turn of a thread at a checksum; then others get theirs.
+_TURN = 8 * 1024 * 1024
+
+#: Reading on the reactor thread that took so long did wait for the disk, so
+#: the rest of that transfer is read in threads.
+_SLOW_SECONDS = 0.01
+
+_SHORTER = "it is shorter than it was"
+
+
+@implementer(IFileStore)
+class DiskStore:
+    """
+    Serves the albums below one folder.
+
+    :param root: the storage root.
+    :param in_thread: runs what may wait for the disk.
+    """
+
+    def __init__(self, root: str, in_thread: InThread) -> None:
+        self._root = root
+        self._in_thread = in_thread
+
+    def list(self, album: str) -> Deferred[Listing]:
+        """
+        List an album, in a thread.
+        """
+        return self._in_thread(list_album, self._root, album)
+
+    def reader(self, album: str) -> DiskReader:
+        """
+        Read an album that was listed just now, so its folder opens without waiting.
+
+        :raise NoSuchAlbum: it is gone.
+        """
+        return DiskReader(open_album(self._root, album), self._in_thread)
+
+    def check(self) -> Deferred[None]:
+        """
+        See that the root can be listed.
+        """
+        return self._in_thread(_check_root, self._root)
+
+
+def _check_root(root: str) -> None:
+    with os.scandir(root) as entries:
+        next(iter(entries), None)
+
+
+@implementer(IAlbumReader)
+class DiskReader(Held):
+    """
+    Reads members of one album for one transfer.
+
+    What the page cache holds is read at once, on the reactor thread; what it
+    does not hold, in a thread.
+    """
+
+    def __init__(self, folder: int, in_thread: InThread) -> None:
+        super().__init__(folder, in_thread)
+        self._patient = False
+
+    async def read(self, parts: Sequence[Part]) -> list[bytes | bytearray]:
+        """
+        Read some parts, together no more than a chunk.
+        """
+        got = [] if self._patient else self._read_at_once(parts)
+        if len(got) < len(parts):
+            got += await self.in_background(self._read_waiting, parts[len(got) :])
+        return got
+
+    def _read_at_once(self, parts: Sequence[Part]) -> list[bytes | bytearray]:
+        began = time.perf_counter()
+        got: list[bytes | bytearray] = []
+        for part in parts:
+            data = self._read_part(part, read_resident)
+            if data is None:
+                break
+            got.append(data)
+        self._patient = time.perf_counter() - began > _SLOW_SECONDS
+        return got
+
+    def _read_waiting(self, parts: Sequence[Part]) -> list[bytes | bytearray]:
+        return [self._read_part(part, _read_exactly) for part in parts]
+
+    def _read_part(self, part: Part, read: Callable[[int, int, int], Any]) -> Any:
+        member = part.member
+        descriptor = _open_below(self.descriptor, member.path)
+        try:
+            data = read(descriptor, part.offset, part.length)
+            _require_version(descriptor, member)
+            return data
+        except EOFError:
+            raise MemberChanged(member.path, _SHORTER) from None
+        except OSError as error:
+            raise Unreadable(member.path, error.strerror) from error
+        finally:
+            os.close(descriptor)
+
+    async def open(self, member: Member) -> OpenFile:
+        """
+        Hold one member open.
+        """
+        if self._patient:
+            return await self.in_background(
+                self._open, member, dropped=lambda opened: opened.close()
+            )
+        return self._open(member)
+
+    def _open(self, member: Member) -> OpenFile:
+        descriptor = _open_below(self.descriptor, member.path)
+        opened = OpenFile(descriptor, member, self.run_in_thread)
+        try:
+            opened.check()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    async def crc32(self, member: Member) -> int:
+        """
+        Read a whole member for its CRC-32, in turns of a thread.
+        """
+        opened = await self.open(member)
+        try:
+            return await opened.crc32()
+        finally:
+            opened.close()
+
+
+@implementer(IOpenMember, IDescriptor)
+class OpenFile(Held):
+    """
+    One member held open on a disk.
+    """
+
+    def __init__(self, descriptor: int, member: Member, in_thread: InThread) -> None:
+        super().__init__(descriptor, in_thread)
+        self.member = member
+
+    def fileno(self) -> int:
+        """
+        The open file's descriptor.
+        """
+        return self.descriptor
+
+    async def prepare(self, offset: int, length: int) -> None:
+        """
+        Bring a window into the page cache, in a thread when it is not there.
+        """
+        if not is_resident(self.descriptor, offset, length):
+            await self._checked(bring_in, self.descriptor, offset, length)
+
+    async def read(self, offset: int, length: int) -> bytes | bytearray:
+        """
+        Read exactly so many bytes, of the version that was opened.
+        """
+        data = read_resident(self.descriptor, offset, length)
+        if data is None:
+            data = await self._checked(_read_exactly, self.descriptor, offset, length)
+        self.check()
+        return data
+
+    async def crc32(self) -> int:
+        """
+        The CRC-32 of the whole file.
+        """
+        crc = 0
+        for offset in range(0, self.member.size, _TURN):
+            length = min(_TURN, self.member.size - offset)
+            crc = await self._checked(_crc32_of, self.descriptor, offset, length, crc)
+        self.check()
+        return crc
+
+    def check(self) -> None:
+        """
+        See that the file is still the version that was listed.
+        """
+        _require_version(self.descriptor, self.member)
+
+    async def _checked(self, work: Callable[..., Any], *args: object) -> Any:
+        try:
+            return await self.in_background(work, *args)
+        except EOFError:
+            raise MemberChanged(self.member.path, _SHORTER) from None
+        except OSError as error:
+            raise Unreadable(self.member.path, error.strerror) from error
+
+
+def _open_below(folder: int, path: bytes) -> int:
+    """
+    Open a member by its path below a folder, through no symbolic link.
+    """
+    *folders, name = path.split(b"/")
+    at = folder
+    try:
+        for step in folders:
+            below = os.open(step, FOLDER_FLAGS, dir_fd=at)
+            if at != folder:
+                os.close(at)
+            at = below
+        return os.open(name, _FILE_FLAGS, dir_fd=at)
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            raise MemberChanged(path, "it is gone") from None
+        raise Unreadable(path, error.strerror) from error
+    finally:
+        if at != folder:
+            os.close(at)
+
+
+def _require_version(descriptor: int, member: Member) -> None:
+    about = os.fstat(descriptor)
+    if about.st_size != member.size:
+        raise MemberChanged(member.path, f"it had {member.size} bytes and has {about.st_size}")
+    if about.st_mtime_ns != member.mtime_ns or (about.st_ctime_ns, about.st_ino) != member.stamp:
+        raise MemberChanged(member.path, "it was written to or replaced")
+
+
+def _read_exactly(descriptor: int, offset: int, length: int) -> bytes:
+    """
+    :raise EOFError: the file ends before.
+    """
+    pieces = []
+    while length:
+        piece = os.pread(descriptor, length, offset)
+        if not piece:
+            raise EOFError
+        pieces.append(piece)
+        offset += len(piece)
+        length -= len(piece)
+    return b"".join(pieces)
+
+
+def _crc32_of(descriptor: int, offset: int, length: int, crc: int) -> int:
+    buffer = memoryview(bytearray(min(_STRIDE, length)))
+    end = offset + length
+    while offset < end:
+        got = os.preadv(descriptor, [buffer[: end - offset]], offset)
+        if not got:
+            raise EOFError
+        crc = isal_zlib.crc32(buffer[:got], crc)
+        offset += got
+    return crc

@@ -1,0 +1,211 @@
+"""
+What every store of files promises: listing an album in one pass, and reading its members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from attrs import frozen
+from zope.interface import Attribute, Interface
+
+from .keys import display_path
+
+
+class Member(NamedTuple):
+    """
+    One version of one file inside an album.
+
+    A tuple and not an attrs class, because an album's listing is made at every
+    request and compared with the remembered one: 10,000 of them compare in
+    under a millisecond.
+    """
+
+    #: Relative to the album, segments joined by ``/``; raw bytes of the file system.
+    path: bytes
+    #: Bytes.
+    size: int
+    #: Nanoseconds since 1970-01-01 UTC.
+    mtime_ns: int
+    #: What tells this version from others of the same size and time: change time
+    #: in nanoseconds and inode on a disk, the entity-tag in S3.
+    stamp: tuple[int, ...] | str
+
+    @property
+    def version(self) -> str:
+        """
+        The version as one opaque text, equal only for equal versions.
+        """
+        stamp = self.stamp if isinstance(self.stamp, str) else "-".join(map(str, self.stamp))
+        return f"{self.size}-{self.mtime_ns}-{stamp}"
+
+
+class Folder(NamedTuple):
+    """
+    A sub-folder that holds no member.
+    """
+
+    path: bytes
+    mtime_ns: int
+
+
+@frozen
+class Listing:
+    """
+    All that an album holds at one moment, in the store's own order.
+    """
+
+    members: list[Member]
+    #: Only the sub-folders that hold no member at any depth.
+    empty_folders: list[Folder]
+    #: When anything in the album last changed: nanoseconds since 1970 UTC, by
+    #: the store's own clock, which no upload can set.
+    changed_ns: int
+
+
+class Part(NamedTuple):
+    """
+    Some bytes of a member.
+    """
+
+    member: Member
+    #: Bytes from the start of the member.
+    offset: int
+    #: Bytes; the part lies wholly inside the member.
+    length: int
+
+
+class NoSuchAlbum(LookupError):
+    """
+    There is no album of that name, or none that may be shown.
+    """
+
+
+class Unreadable(Exception):
+    """
+    Something in an album is there and can't be read.
+    """
+
+    def __init__(self, path: bytes, reason: str) -> None:
+        super().__init__(f"{display_path(path)}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class MemberChanged(Exception):
+    """
+    A member is no longer the version that was listed: changed, shrunk, grown, replaced or gone.
+    """
+
+    def __init__(self, path: bytes, reason: str) -> None:
+        super().__init__(f"{display_path(path)}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class IFileStore(Interface):
+    """
+    A place where files are kept in albums: a disk, a bucket.
+    """
+
+    def list(album: str) -> object:
+        """
+        List an album.
+
+        :return: a ``Deferred`` that fires with a `Listing`; fails with
+            `NoSuchAlbum`, or with `Unreadable` for a folder that can't be read.
+        """
+
+    def reader(album: str) -> object:
+        """
+        Get what reads members of this album.
+
+        :return: an `IAlbumReader` that the caller closes.
+        """
+
+    def check() -> object:
+        """
+        Find out whether the store can serve at all.
+
+        :return: a ``Deferred`` that fires with ``None``, or fails saying why not.
+        """
+
+
+class IAlbumReader(Interface):
+    """
+    Reads members of one album, for one transfer.
+
+    All reading checks the version: what is read is of the member as listed, or
+    it fails with `MemberChanged`; `Unreadable` where permission is missing or
+    the disk fails.
+    """
+
+    def read(parts: Sequence[Part]) -> object:
+        """
+        Read some parts, together no more than one chunk.
+
+        :return: an awaitable list of ``bytes``, one for each part.
+        """
+
+    def open(member: Member) -> object:
+        """
+        Hold one member open for reading it in windows.
+
+        :return: an awaitable `IOpenMember` that the caller closes.
+        """
+
+    def crc32(member: Member) -> object:
+        """
+        Read a whole member and compute its CRC-32.
+
+        :return: an awaitable ``int``; cancelling it ends the reading.
+        """
+
+    def close() -> None:
+        """
+        Give back everything held. May be called at any time, also twice.
+        """
+
+
+class IOpenMember(Interface):
+    """
+    One member held open.
+    """
+
+    member: Member = Attribute("The version that was opened.")
+
+    def prepare(offset: int, length: int) -> object:
+        """
+        Bring some bytes near, so that handing them on will not wait.
+
+        :return: an awaitable ``None``.
+        """
+
+    def read(offset: int, length: int) -> object:
+        """
+        Read exactly so many bytes.
+
+        :return: awaitable ``bytes``.
+        """
+
+    def check() -> None:
+        """
+        :raise MemberChanged: the open file is no longer the version that was listed.
+        """
+
+    def close() -> None:
+        """
+        Give the member back. May be called at any time, also twice.
+        """
+
+
+class IDescriptor(Interface):
+    """
+    An open member that has a file descriptor, which ``sendfile(2)`` can take.
+    """
+
+    def fileno() -> int:
+        """
+        The descriptor; it stays the open member's, which closes it.
+        """

@@ -1,0 +1,3 @@
+"""
+The site: all routes in one table, pages, and how errors are answered.
+"""

@@ -1,0 +1,94 @@
+"""
+How errors are answered: as a page to browsers, as a problem to programs, as a line to the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from http import HTTPStatus
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.http import parse_accept_header
+
+from ..http.refusal import Refusal
+from ..http.sending import cut
+from ..http.site import Request
+from .pages import Pages
+
+_log = Logger(namespace="fileserve.web")
+
+#: What people are told of statuses that routing gives; it has no words of its own for them.
+_DETAILS = {404: "There is nothing here.", 405: "This can't be done here."}
+
+
+class Errors:
+    """
+    Answers a request that failed.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def answer(self, request: Request, failure: Failure) -> bytes:
+        """
+        Set status and headers for a failure.
+
+        :return: the body.
+        """
+        if failure.check(CancelledError):
+            return b""
+        if request.startedWriting:
+            _log.failure("The connection is cut: its response can't be completed", failure)
+            cut(request)
+            return b""
+        return self._refuse(request, self._refusal(request, failure))
+
+    def _refusal(self, request: Request, failure: Failure) -> Refusal:
+        error = failure.value
+        if isinstance(error, Refusal):
+            return error
+        if isinstance(error, MethodNotAllowed):
+            allow = ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))
+            return Refusal(405, _DETAILS[405], {b"Allow": allow.encode()})
+        if isinstance(error, HTTPException) and error.code is not None:
+            return Refusal(error.code, _DETAILS.get(error.code, HTTPStatus(error.code).description))
+        identity = secrets.token_hex(8)
+        _log.failure("Request {identity} failed: {request}", failure, identity=identity, request=request)
+        detail = "Something went wrong here. The operator finds it in the log."
+        return Refusal(500, detail, {b"X-Request-Id": identity.encode()})
+
+    def _refuse(self, request: Request, refusal: Refusal) -> bytes:
+        status = refusal.status
+        request.setResponseCode(status, status.phrase.encode())
+        for name in (b"Content-Disposition", b"Content-Range", b"Last-Modified", b"ETag", b"X-Accel-Buffering"):
+            request.responseHeaders.removeHeader(name)
+        media_type, text = self._body(request, refusal)
+        body = text.encode()
+        request.setHeader(b"Content-Type", media_type)
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+        request.setHeader(b"Cache-Control", b"no-store")
+        request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        for name, value in refusal.headers.items():
+            request.setHeader(name, value)
+        return body
+
+    def _body(self, request: Request, refusal: Refusal) -> tuple[bytes, str]:
+        status, detail = refusal.status, refusal.detail
+        if request.path.startswith(b"/api/"):
+            problem = {"title": status.phrase, "status": int(status), "detail": detail}
+            return b"application/problem+json", json.dumps(problem)
+        request.setHeader(b"Vary", b"Accept")
+        if _prefers_html(request):
+            return self._pages.html(request, "error.html", status=status, detail=detail)
+        return b"text/plain; charset=utf-8", detail
+
+
+def _prefers_html(request: Request) -> bool:
+    accept = b",".join(request.requestHeaders.getRawHeaders(b"Accept") or [])
+    accepted = parse_accept_header(accept.decode("latin-1"), MIMEAccept)
+    return accepted.best_match(["text/plain", "text/html"]) == "text/html"

@@ -1,0 +1,126 @@
+"""
+All routes of the site in one table, and what every response has in common.
+"""
+
+from __future__ import annotations
+
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from ..archive.endpoint import GONE, Archives, address_below
+from ..http.refusal import Refusal
+from ..http.site import Request
+from .errors import Errors
+from .pages import Pages
+
+
+class Root:
+    """
+    The site.
+    """
+
+    app = Klein()
+    # Routing would answer `//archive/x/` with a redirect to an absolute URL.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+
+    def __init__(self, archives: Archives, pages: Pages) -> None:
+        self._archives = archives
+        self._pages = pages
+        self._errors = Errors(pages)
+
+    @app.route("/", methods=["GET"])
+    def home(self, request: Request) -> str:
+        """
+        Say what this server is, to whoever opens it.
+        """
+        media_type, text = self._pages.html(request, "home.html")
+        request.setHeader(b"Content-Type", media_type)
+        return text
+
+    @app.route("/static/style.css", methods=["GET"])
+    def stylesheet(self, request: Request) -> bytes:
+        """
+        What the pages look like.
+        """
+        request.setHeader(b"Content-Type", b"text/css; charset=utf-8")
+        request.setHeader(b"Cache-Control", b"max-age=3600")
+        return self._pages.stylesheet
+
+    @app.route("/archive/<album>/", methods=["GET"])
+    def archive(self, request: Request, album: str) -> Deferred[None]:
+        """
+        An album as a ZIP.
+        """
+        return Deferred.fromCoroutine(self._archives.send(request, album))
+
+    @app.route("/archive/<album>", methods=["GET"])
+    def archive_without_slash(self, request: Request, album: str) -> bytes:
+        """
+        The address of an album ends with a slash.
+        """
+        _, mark, query = request.uri.partition(b"?")
+        request.setResponseCode(308)
+        request.setHeader(b"Location", address_below(album) + mark + query)
+        return b""
+
+    @app.handle_errors(NotFound)
+    def not_found(self, request: Request, failure: Failure) -> bytes:
+        """
+        No address below ``/archive`` tells more than any other.
+        """
+        if request.path.startswith(b"/archive"):
+            failure = Failure(Refusal(404, GONE))
+        return self._errors.answer(request, failure)
+
+    @app.handle_errors(MethodNotAllowed)
+    def method_not_allowed(self, request: Request, failure: Failure) -> bytes:
+        """
+        ``OPTIONS`` asks what is allowed; any other method is told.
+        """
+        body = self._errors.answer(request, failure)
+        if request.method != b"OPTIONS":
+            return body
+        request.setResponseCode(204)
+        for name in (b"Content-Type", b"Content-Length", b"Vary"):
+            request.responseHeaders.removeHeader(name)
+        return b""
+
+    @app.handle_errors(Exception)
+    def failed(self, request: Request, failure: Failure) -> bytes:
+        """
+        Everything else that went wrong.
+        """
+        return self._errors.answer(request, failure)
+
+
+class Front(Resource):
+    """
+    Stands before the routes: what every response says, and what routing can't take.
+    """
+
+    isLeaf = True
+
+    def __init__(self, root: Root) -> None:
+        super().__init__()
+        self._routes = root.app.resource()
+
+    def render(self, request: Request) -> int:
+        """
+        Pass a request on.
+        """
+        request.setHeader(b"Server", b"fileserve")
+        request.setHeader(b"Referrer-Policy", b"no-referrer")
+        # Klein answers a path that is not UTF-8 by itself, unlike any other
+        # name that nobody has: U+FFFD stands in no name, so it is not found.
+        request.postpath = [
+            segment.decode("utf-8", "replace").encode() for segment in request.postpath
+        ]
+        # Methods are case-sensitive (RFC 9110 section 9.1), and to routing they are not.
+        if not (request.method.isalpha() and request.method.isupper()):
+            request.method = b"UNKNOWN"
+        result: int = self._routes.render(request)
+        return result
