@@ -76,7 +76,7 @@ class Server(Service):
         try:
             self._public.listen()
             self._admin.listen()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is told in one sentence
             self._stop_parts()
             raise SystemExit(f"twist fileserve: {error}") from None
         self._reactor.callWhenRunning(self._begin)

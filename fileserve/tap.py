@@ -71,9 +71,7 @@ def _assemble(reactor: Any, settings: Settings) -> IService:
         now=reactor.seconds,
     )
     archives = Archives(store, Planner(store, Facts(catalogue), disk.run), counts, pace)
-    site = Site(
-        Front(Root(archives, Pages())), reactor, Logging(settings.logging, settings.trust_proxy)
-    )
+    site = Site(Front(Root(archives, Pages())), reactor, Logging(settings.logging, settings.trust_proxy))
     readiness = Readiness({"storage": store.check, "catalogue": catalogue.ping}, reactor)
     gauges = {
         "fileserve_reactor_lag_seconds": lambda: lag.seconds,

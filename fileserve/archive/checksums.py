@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..catalogue.interfaces import IFacts
-from ..storage.interfaces import IAlbumReader, Member, MemberChanged
+from fileserve.catalogue.interfaces import IFacts
+from fileserve.storage.interfaces import IAlbumReader, Member, MemberChanged
 
 #: Values found are kept for good at the latest when there are so many new ones.
 _SAVE_AT = 1000
@@ -108,9 +108,7 @@ class Checksums:
         self._log.warn("Checksums are not kept: {reason}", reason=failure.getErrorMessage())
 
 
-def _still_true(
-    members: Iterable[Member], known: Mapping[tuple[bytes, str], int]
-) -> dict[bytes, int]:
+def _still_true(members: Iterable[Member], known: Mapping[tuple[bytes, str], int]) -> dict[bytes, int]:
     if not known:
         return {}
     found = ((member.path, known.get((member.path, member.version))) for member in members)

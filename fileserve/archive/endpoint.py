@@ -9,13 +9,14 @@ from collections.abc import Callable
 from attrs import frozen
 from twisted.internet.defer import Deferred
 
-from ..http.disposition import attachment
-from ..http.refusal import Refusal
-from ..http.representation import Representation, describe
-from ..http.sending import send
-from ..http.site import Request
-from ..storage.interfaces import IFileStore, NoSuchAlbum
-from ..storage.keys import BadKey, album_name, member_path
+from fileserve.http.disposition import attachment
+from fileserve.http.refusal import Refusal
+from fileserve.http.representation import Representation, describe
+from fileserve.http.sending import send
+from fileserve.http.site import Request
+from fileserve.storage.interfaces import IFileStore, NoSuchAlbum
+from fileserve.storage.keys import BadKey, album_name, member_path
+
 from .plan import NoSuchMember, Plan, Planner
 from .producer import ArchiveProducer
 from .transfer import Counters, Transfer

@@ -43,7 +43,7 @@ class Piece(NamedTuple):
 
     kind: Kind
     #: Which entry; for `Kind.END`, how many there are.
-    index: int
+    entry: int
     #: Where the bytes begin, counted from the start of the record or of the data.
     offset: int
     length: int
@@ -102,15 +102,16 @@ class Layout:
         yield from self._cut(self._member_pieces(start), start, stop)
         yield from self._cut(self._central_pieces(start), start, stop)
 
-    def _cut(
-        self, pieces: Iterator[tuple[int, Piece]], start: int, stop: int
-    ) -> Iterator[Piece]:
-        for at, (kind, index, _, length) in pieces:
-            if at >= stop:
+    def _cut(self, pieces: Iterator[tuple[int, Piece]], start: int, stop: int) -> Iterator[Piece]:
+        for at, piece in pieces:
+            end = at + piece.length
+            if start <= at and end <= stop:
+                yield piece
+            elif at >= stop:
                 return
-            first, last = max(start - at, 0), min(stop - at, length)
-            if first < last:
-                yield Piece(kind, index, first, last - first)
+            elif end > start:
+                first = max(start - at, 0)
+                yield Piece(piece.kind, piece.entry, first, min(stop, end) - at - first)
 
     def _member_pieces(self, start: int) -> Iterator[tuple[int, Piece]]:
         """
@@ -132,9 +133,7 @@ class Layout:
         places = self._central_offsets
         first = max(bisect_right(places, start) - 1, 0)
         for index in range(first, len(self.entries)):
-            yield places[index], Piece(
-                Kind.CENTRAL_HEADER, index, 0, places[index + 1] - places[index]
-            )
+            yield places[index], Piece(Kind.CENTRAL_HEADER, index, 0, places[index + 1] - places[index])
         yield places[-1], Piece(Kind.END, len(self.entries), 0, self.length - places[-1])
 
 

@@ -17,7 +17,9 @@ _PLAIN = re.compile(rb"[A-Za-z0-9_\-][A-Za-z0-9_\-]*(\.[A-Za-z0-9_\-]+)*")
 #: What Windows forbids, control characters (C0, DEL, C1), the separators of
 #: lines, and what turns the direction of writing (a name could lie about its
 #: extension).
-_HOSTILE = re.compile('[\\\\/:*?"<>|\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]')
+_HOSTILE = re.compile(
+    '[\\\\/:*?"<>|\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]'
+)
 
 #: Names of devices on Windows, with any extension.
 _DEVICE = re.compile(

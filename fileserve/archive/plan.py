@@ -11,12 +11,14 @@ from collections.abc import Collection, Iterable, Sequence
 from attrs import frozen
 from twisted.logger import Logger
 
-from ..catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts
-from ..storage.held import InThread
-from ..storage.interfaces import IFileStore, Listing, Member
+from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts
+from fileserve.storage.held import InThread
+from fileserve.storage.interfaces import IFileStore, Listing, Member
+
 from .checksums import Checksums
 from .layout import Layout
 from .names import safe_names
+from .records import Records
 from .zipformat import Entry
 
 #: Part of every entity-tag. To be changed whenever the same members would give
@@ -24,7 +26,7 @@ from .zipformat import Entry
 _FORMAT = b"fileserve archive 1"
 
 #: How many members the remembered plans may have together: about 1 KB each.
-_REMEMBERED_MEMBERS = 200_000
+_REMEMBERED_MEMBERS = 100_000
 
 
 class NoSuchMember(LookupError):
@@ -45,6 +47,7 @@ class Plan:
     members: Sequence[Member | None]
     layout: Layout
     checksums: Checksums
+    records: Records
     #: A strong entity-tag, with its quotes.
     etag: bytes
 
@@ -80,7 +83,8 @@ def _plan(
     pairs = sorted(pairs, key=lambda pair: pair[0].name)
     members = [member for _, member in pairs]
     layout = Layout([entry for entry, _ in pairs])
-    return Plan(album, listing, members, layout, checksums, _entity_tag(pairs))
+    records = Records(layout, members, checksums)
+    return Plan(album, listing, members, layout, checksums, records, _entity_tag(pairs))
 
 
 def _pairs(listing: Listing) -> list[tuple[Entry, Member | None]]:
@@ -90,12 +94,10 @@ def _pairs(listing: Listing) -> list[tuple[Entry, Member | None]]:
     folders = [folder.path + b"/" for folder in listing.empty_folders]
     names = safe_names([member.path for member in listing.members] + folders)
     pairs: list[tuple[Entry, Member | None]] = [
-        (Entry(names[member.path], member.size, member.mtime_ns), member)
-        for member in listing.members
+        (Entry(names[member.path], member.size, member.mtime_ns), member) for member in listing.members
     ]
     pairs += [
-        (Entry(names[folder.path + b"/"], 0, folder.mtime_ns), None)
-        for folder in listing.empty_folders
+        (Entry(names[folder.path + b"/"], 0, folder.mtime_ns), None) for folder in listing.empty_folders
     ]
     return pairs
 
@@ -157,7 +159,7 @@ class Planner:
         self._remembered[plan.album] = plan
         self._remembered.move_to_end(plan.album)
         total = sum(len(each.members) for each in self._remembered.values())
-        while total > _REMEMBERED_MEMBERS and len(self._remembered) > 1:
+        while total > _REMEMBERED_MEMBERS:
             _, oldest = self._remembered.popitem(last=False)
             total -= len(oldest.members)
 

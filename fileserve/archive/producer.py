@@ -11,9 +11,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from ..http.ranges import Span
-from ..http.site import Request
-from ..storage.interfaces import IAlbumReader, IDescriptor, IOpenMember, Member, MemberChanged, Part
+from fileserve.http.ranges import Span
+from fileserve.http.site import Request
+from fileserve.storage.interfaces import IAlbumReader, IDescriptor, IOpenMember, Member, MemberChanged, Part
+
 from .layout import Kind, Piece
 from .plan import Plan
 from .transfer import Transfer
@@ -155,7 +156,7 @@ class ArchiveProducer:
         """
         if piece.kind is not Kind.LOCAL_HEADER:
             return piece.length
-        size = self._plan.layout.entries[piece.index].size
+        size = self._plan.layout.entries[piece.entry].size
         return piece.length + (size if size <= LARGE else 0)
 
     async def _send_gathered(self, pieces: Sequence[Piece]) -> None:
@@ -163,7 +164,7 @@ class ArchiveProducer:
         Send pieces as one chunk: bodies are read first, for the headers need their CRC-32.
         """
         parts = [
-            Part(self._member(piece.index), piece.offset, piece.length)
+            Part(self._member(piece.entry), piece.offset, piece.length)
             for piece in pieces
             if piece.kind is Kind.BODY
         ]
@@ -173,37 +174,24 @@ class ArchiveProducer:
             if len(data) == part.member.size and checksums.get(part.member) is None:
                 checksums.note(part.member, data)
         body = iter(bodies)
-        await self._write(
-            b"".join(
-                [
-                    next(body) if piece.kind is Kind.BODY else await self._record(piece)
-                    for piece in pieces
-                ]
-            )
-        )
+        chunk = [
+            next(body)
+            if piece.kind is Kind.BODY
+            else self._plan.records.get(piece) or await self._learn(piece)
+            for piece in pieces
+        ]
+        await self._write(b"".join(chunk))
 
-    async def _record(self, piece: Piece) -> bytes:
-        layout, index = self._plan.layout, piece.index
-        if piece.kind is Kind.END:
-            record = layout.end()
-        elif piece.kind is Kind.LOCAL_HEADER:
-            behind = has_descriptor(layout.entries[index].size)
-            record = layout.local_header(index, 0 if behind else await self._crc(index))
-        elif piece.kind is Kind.DESCRIPTOR:
-            record = layout.descriptor(index, await self._crc(index))
-        else:
-            record = layout.central_header(index, await self._crc(index))
-        return record[piece.offset : piece.offset + piece.length]
-
-    async def _crc(self, index: int) -> int:
-        member = self._plan.members[index]
-        if member is None:
-            return 0
-        known = self._plan.checksums.get(member)
-        if known is None:
-            self._compute_ahead(index)
-            known = await self._ahead.pop(member.path)
-        return known
+    async def _learn(self, piece: Piece) -> bytes:
+        """
+        Get a record whose checksum is not known yet.
+        """
+        member = self._member(piece.entry)
+        self._compute_ahead(piece.entry)
+        await self._ahead.pop(member.path)
+        record = self._plan.records.get(piece)
+        assert record is not None, "its checksum is known now"
+        return record
 
     def _compute_ahead(self, index: int) -> None:
         """
@@ -220,14 +208,15 @@ class ArchiveProducer:
         """
         Send of a large member's data, in windows; each is made ready while the one before is sent.
         """
-        member = self._member(piece.index)
+        member = self._member(piece.entry)
         at, end = piece.offset, piece.offset + piece.length
         if end == member.size and has_descriptor(member.size):
-            self._compute_ahead(piece.index)
+            self._compute_ahead(piece.entry)
         opened = await self._reader.open(member)
         try:
-            if self._sends_files and IDescriptor.providedBy(opened):
-                at = await self._send_file(opened, at, end - _TAIL)
+            descriptor = IDescriptor(opened, None)
+            if self._sends_files and descriptor is not None:
+                at = await self._send_file(opened, descriptor.fileno(), at, end - _TAIL)
             while at < end:
                 length = min(CHUNK, end - at)
                 await self._write(bytes(await opened.read(at, length)))
@@ -235,14 +224,13 @@ class ArchiveProducer:
         finally:
             opened.close()
 
-    async def _send_file(self, opened: IOpenMember, at: int, end: int) -> int:
+    async def _send_file(self, opened: IOpenMember, descriptor: int, at: int, end: int) -> int:
         """
         Send from a file, past this process.
 
         :return: ``end``.
         """
         sent: Deferred[None] | None = None
-        descriptor = IDescriptor(opened).fileno()
         try:
             while at < end:
                 length = min(_WINDOW, end - at)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-from ..http.redaction import shorten
+from fileserve.http.redaction import shorten
 
 
 class Counters(Protocol):

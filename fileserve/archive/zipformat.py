@@ -91,9 +91,7 @@ def local_header(entry: Entry, offset: int, crc: int) -> bytes:
     time, date = _dos_time(entry.mtime_ns)
     if flags & _HAS_DESCRIPTOR:
         crc = 0
-    fixed = _LOCAL.pack(
-        b"PK\3\4", needs, flags, 0, time, date, crc, size, size, len(entry.name), len(extra)
-    )
+    fixed = _LOCAL.pack(b"PK\3\4", needs, flags, 0, time, date, crc, size, size, len(entry.name), len(extra))
     return fixed + entry.name + extra
 
 
@@ -143,9 +141,7 @@ def end_of_central_directory(count: int, start: int, size: int) -> bytes:
             b"PK\6\6", 44, _MADE_BY, _NEEDS_ZIP64, 0, 0, count, count, size, start
         ) + _LOCATOR_64.pack(b"PK\6\7", 0, start + size, 1)
     count = min(count, ZIP64_COUNT)
-    end = _END.pack(
-        b"PK\5\6", 0, 0, count, count, min(size, ZIP64_SIZE), min(start, ZIP64_SIZE), 0
-    )
+    end = _END.pack(b"PK\5\6", 0, 0, count, count, min(size, ZIP64_SIZE), min(start, ZIP64_SIZE), 0)
     return zip64 + end
 
 

@@ -29,9 +29,7 @@ class Listeners:
     :param stall_timeout: seconds: see `fileserve.http.transport`.
     """
 
-    def __init__(
-        self, reactor: Any, site: Site, endpoints: Sequence[str], stall_timeout: float
-    ) -> None:
+    def __init__(self, reactor: Any, site: Site, endpoints: Sequence[str], stall_timeout: float) -> None:
         self._reactor = reactor
         self._site = site
         self._endpoints = endpoints
@@ -60,10 +58,7 @@ class Listeners:
         """
         Where it is found: the address for a browser, where there is one.
         """
-        return [
-            _address(endpoint, port)
-            for endpoint, port in zip(self._endpoints, self._ports, strict=True)
-        ]
+        return [_address(endpoint, port) for endpoint, port in zip(self._endpoints, self._ports, strict=True)]
 
     async def rest(self, seconds: float) -> None:
         """

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web import http, server
 
 from .forwarded import Network, client_address
@@ -21,7 +23,6 @@ from .transport import ISendsFiles
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
-    from twisted.python.failure import Failure
     from twisted.web.resource import IResource
 
 #: Seconds in which something of an unfinished request has to come.
@@ -30,6 +31,8 @@ REQUEST_TIMEOUT = 60
 #: How much of a body that nobody asked for is read and dropped, so that the
 #: client gets to read the answer instead of a reset.
 _DROPPED_BODY = 16 * 1024 * 1024
+
+_DONE = Failure(ConnectionDone())
 
 #: RFC 9112 section 3.2.2: a server has to take the absolute form too.
 _ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
@@ -41,8 +44,9 @@ class Channel(http.HTTPChannel):
     is none of its business, and one that reads nothing is cut by the transport.
     """
 
-    abortTimeout = None
+    abortTimeout = None  # type: ignore[assignment]  # documented: None waits for ever
     factory: Site
+    transport: Any
 
     def connectionMade(self) -> None:
         """
@@ -51,7 +55,7 @@ class Channel(http.HTTPChannel):
         super().connectionMade()
         self.factory.opened(self)
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = _DONE) -> None:
         """
         Leave the site's open connections.
         """
@@ -81,6 +85,7 @@ class Request(server.Request):
 
     site: Site
     channel: Channel
+    transport: Any
     _received = 0
 
     def gotLength(self, length: int | None) -> None:
@@ -110,8 +115,9 @@ class Request(server.Request):
         """
         peer = self.channel.getPeer()
         host = peer.host if isinstance(peer, IPv4Address | IPv6Address) else None
-        forwarded = self.requestHeaders.getRawHeaders("X-Forwarded-For") or []
-        return client_address(host, forwarded, self.site.trusted)
+        forwarded = self.requestHeaders.getRawHeaders(b"X-Forwarded-For") or []
+        texts = [value.decode("latin-1") for value in forwarded]
+        return client_address(host, texts, self.site.trusted)
 
     @property
     def sends_files(self) -> bool:
@@ -157,7 +163,9 @@ class Site(server.Site):
     Makes a connection's protocol, and knows all that are open.
     """
 
-    protocol = Channel
+    # HTTP/1.1 alone: Twisted's own default also negotiates HTTP/2, whose streams
+    # can take no files. A proxy in front speaks it better.
+    protocol = Channel  # type: ignore[assignment]
     _log = Logger(namespace="fileserve.access")
 
     def __init__(self, resource: IResource, reactor: IReactorTime, logging: Logging) -> None:

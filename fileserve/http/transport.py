@@ -137,13 +137,16 @@ class _SendsFiles:
         except (ConnectionError, TimeoutError):
             return main.CONNECTION_LOST
         except OSError as error:
-            return self._end_part(part, error)
-        if not sent:
-            return self._end_part(part, EOFError())
+            self._end_part(part, error)
+            return None
         self._progressed = self.reactor.seconds()
         part.offset += sent
         part.left -= sent
-        return None if part.left else self._end_part(part, None)
+        if not sent:
+            self._end_part(part, EOFError())
+        elif not part.left:
+            self._end_part(part, None)
+        return None
 
     def _end_part(self, part: _FilePart, error: Exception | None) -> None:
         self._part = None
@@ -215,6 +218,7 @@ def make_ports_send_files(port: object, stall_timeout: float) -> None:
         still has to read something is cut off.
     """
     if isinstance(port, unix.Port):
-        port.transport = partial(UNIXFileServer, stall_timeout=stall_timeout)
+        # Twisted's hint says a class; it only calls what stands there.
+        port.transport = partial(UNIXFileServer, stall_timeout=stall_timeout)  # type: ignore[assignment]
     elif isinstance(port, tcp.Port):
-        port.transport = partial(FileServer, stall_timeout=stall_timeout)
+        port.transport = partial(FileServer, stall_timeout=stall_timeout)  # type: ignore[assignment]

@@ -5,9 +5,11 @@ The listener for the operator's tools: is it alive, can it serve, how does it go
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from klein import Klein
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import TimeoutError as NoAnswer
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
@@ -18,7 +20,7 @@ from .metrics import MetricsMissing, render
 _PATIENCE = 5
 
 #: Things we need by their names: each check fires, or fails saying why not.
-Checks = Mapping[str, Callable[[], "Deferred[object]"]]
+Checks = Mapping[str, Callable[[], "Deferred[Any]"]]
 
 
 class Readiness:
@@ -39,17 +41,15 @@ class Readiness:
         """
         if self.stopping:
             return ["stopping"]
-        answers = await gatherResults(
-            [Deferred.fromCoroutine(self._ask(name)) for name in self._checks]
-        )
+        answers = await gatherResults([Deferred.fromCoroutine(self._ask(name)) for name in self._checks])
         return [answer for answer in answers if answer]
 
     async def _ask(self, name: str) -> str:
         try:
             await self._checks[name]().addTimeout(_PATIENCE, self._clock)
-        except TimeoutError:
+        except NoAnswer:
             return f"{name}: no answer within {_PATIENCE} seconds"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
             return f"{name}: {error}"
         return ""
 

@@ -15,6 +15,7 @@ from zope.interface import implementer
 
 from .held import Held, InThread
 from .interfaces import (
+    Data,
     IAlbumReader,
     IDescriptor,
     IFileStore,
@@ -39,8 +40,9 @@ _STRIDE = 256 * 1024
 _TURN = 8 * 1024 * 1024
 
 #: Reading on the reactor thread that took so long did wait for the disk, so
-#: the rest of that transfer is read in threads.
+#: that the next reads are left to threads.
 _SLOW_SECONDS = 0.01
+_LEFT_TO_THREADS = 32
 
 _SHORTER = "it is shorter than it was"
 
@@ -95,29 +97,34 @@ class DiskReader(Held):
 
     def __init__(self, folder: int, in_thread: InThread) -> None:
         super().__init__(folder, in_thread)
-        self._patient = False
+        self._patient = 0
 
-    async def read(self, parts: Sequence[Part]) -> list[bytes | bytearray]:
+    async def read(self, parts: Sequence[Part]) -> list[Data]:
         """
         Read some parts, together no more than a chunk.
         """
-        got = [] if self._patient else self._read_at_once(parts)
+        got = self._read_at_once(parts) if self._may_read_at_once() else []
         if len(got) < len(parts):
             got += await self.in_background(self._read_waiting, parts[len(got) :])
         return got
 
-    def _read_at_once(self, parts: Sequence[Part]) -> list[bytes | bytearray]:
+    def _read_at_once(self, parts: Sequence[Part]) -> list[Data]:
         began = time.perf_counter()
-        got: list[bytes | bytearray] = []
+        got: list[Data] = []
         for part in parts:
             data = self._read_part(part, read_resident)
             if data is None:
                 break
             got.append(data)
-        self._patient = time.perf_counter() - began > _SLOW_SECONDS
+        if time.perf_counter() - began > _SLOW_SECONDS:
+            self._patient = _LEFT_TO_THREADS
         return got
 
-    def _read_waiting(self, parts: Sequence[Part]) -> list[bytes | bytearray]:
+    def _may_read_at_once(self) -> bool:
+        self._patient = max(0, self._patient - 1)
+        return not self._patient
+
+    def _read_waiting(self, parts: Sequence[Part]) -> list[Data]:
         return [self._read_part(part, _read_exactly) for part in parts]
 
     def _read_part(self, part: Part, read: Callable[[int, int, int], Any]) -> Any:
@@ -138,11 +145,10 @@ class DiskReader(Held):
         """
         Hold one member open.
         """
-        if self._patient:
-            return await self.in_background(
-                self._open, member, dropped=lambda opened: opened.close()
-            )
-        return self._open(member)
+        if self._may_read_at_once():
+            return self._open(member)
+        opened: OpenFile = await self.in_background(self._open, member, dropped=OpenFile.close)
+        return opened
 
     def _open(self, member: Member) -> OpenFile:
         descriptor = _open_below(self.descriptor, member.path)
@@ -188,7 +194,7 @@ class OpenFile(Held):
         if not is_resident(self.descriptor, offset, length):
             await self._checked(bring_in, self.descriptor, offset, length)
 
-    async def read(self, offset: int, length: int) -> bytes | bytearray:
+    async def read(self, offset: int, length: int) -> Data:
         """
         Read exactly so many bytes, of the version that was opened.
         """
@@ -228,9 +234,11 @@ def _open_below(folder: int, path: bytes) -> int:
     """
     Open a member by its path below a folder, through no symbolic link.
     """
-    *folders, name = path.split(b"/")
     at = folder
     try:
+        if b"/" not in path:
+            return os.open(path, _FILE_FLAGS, dir_fd=folder)
+        *folders, name = path.split(b"/")
         for step in folders:
             below = os.open(step, FOLDER_FLAGS, dir_fd=at)
             if at != folder:

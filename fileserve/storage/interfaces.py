@@ -4,13 +4,17 @@ What every store of files promises: listing an album in one pass, and reading it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import NamedTuple
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from .keys import display_path
+
+#: Bytes that were read; not all stores make ``bytes`` of them.
+Data = bytes | bytearray
 
 
 class Member(NamedTuple):
@@ -87,7 +91,7 @@ class Unreadable(Exception):
     Something in an album is there and can't be read.
     """
 
-    def __init__(self, path: bytes, reason: str) -> None:
+    def __init__(self, path: bytes, reason: str | None) -> None:
         super().__init__(f"{display_path(path)}: {reason}")
         self.path = path
         self.reason = reason
@@ -109,7 +113,7 @@ class IFileStore(Interface):
     A place where files are kept in albums: a disk, a bucket.
     """
 
-    def list(album: str) -> object:
+    def list(album: str) -> Deferred[Listing]:
         """
         List an album.
 
@@ -117,14 +121,14 @@ class IFileStore(Interface):
             `NoSuchAlbum`, or with `Unreadable` for a folder that can't be read.
         """
 
-    def reader(album: str) -> object:
+    def reader(album: str) -> IAlbumReader:
         """
         Get what reads members of this album.
 
         :return: an `IAlbumReader` that the caller closes.
         """
 
-    def check() -> object:
+    def check() -> Deferred[None]:
         """
         Find out whether the store can serve at all.
 
@@ -141,21 +145,21 @@ class IAlbumReader(Interface):
     the disk fails.
     """
 
-    def read(parts: Sequence[Part]) -> object:
+    def read(parts: Sequence[Part]) -> Awaitable[list[Data]]:
         """
         Read some parts, together no more than one chunk.
 
         :return: an awaitable list of ``bytes``, one for each part.
         """
 
-    def open(member: Member) -> object:
+    def open(member: Member) -> Awaitable[IOpenMember]:
         """
         Hold one member open for reading it in windows.
 
         :return: an awaitable `IOpenMember` that the caller closes.
         """
 
-    def crc32(member: Member) -> object:
+    def crc32(member: Member) -> Awaitable[int]:
         """
         Read a whole member and compute its CRC-32.
 
@@ -175,14 +179,14 @@ class IOpenMember(Interface):
 
     member: Member = Attribute("The version that was opened.")
 
-    def prepare(offset: int, length: int) -> object:
+    def prepare(offset: int, length: int) -> Awaitable[None]:
         """
         Bring some bytes near, so that handing them on will not wait.
 
         :return: an awaitable ``None``.
         """
 
-    def read(offset: int, length: int) -> object:
+    def read(offset: int, length: int) -> Awaitable[Data]:
         """
         Read exactly so many bytes.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import time
 
 from .interfaces import Folder, Listing, Member, NoSuchAlbum, Unreadable
@@ -14,6 +15,10 @@ from .keys import is_member_name
 
 #: How a folder is opened: never through a symbolic link.
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# What os.fsencode uses, which as a call for each name would cost a tenth of a walk.
+_ENCODING = sys.getfilesystemencoding()
+_ENCODING_ERRORS = sys.getfilesystemencodeerrors()
 
 #: Deeper trees are refused: each level costs a descriptor while it is walked.
 MAX_DEPTH = 100
@@ -103,11 +108,11 @@ class _Walk:
         :return: the names of its sub-folders.
         """
         folders = []
-        add, new, encode = self.members.append, Member, os.fsencode
+        add, new = self.members.append, tuple.__new__
         changed = self.changed_ns
         with os.scandir(descriptor) as entries:
             for entry in entries:
-                name = encode(entry.name)
+                name = entry.name.encode(_ENCODING, _ENCODING_ERRORS)
                 if not is_member_name(name):
                     continue
                 try:
@@ -115,15 +120,16 @@ class _Walk:
                 except FileNotFoundError:
                     continue
                 mode = about.st_mode
-                if stat.S_ISDIR(mode):
-                    folders.append(name)
-                elif stat.S_ISREG(mode):
+                if stat.S_ISREG(mode):
                     if mode & 0o444 != 0o444:
                         _require_readable(descriptor, name, prefix)
                     ctime = about.st_ctime_ns
-                    if ctime > changed:
+                    if ctime > changed:  # noqa: PLR1730 - max() is a call for each member
                         changed = ctime
-                    add(new(prefix + name, about.st_size, about.st_mtime_ns, (ctime, about.st_ino)))
+                    stamp = (ctime, about.st_ino)
+                    add(new(Member, (prefix + name, about.st_size, about.st_mtime_ns, stamp)))
+                elif stat.S_ISDIR(mode):
+                    folders.append(name)
         self.changed_ns = changed
         return folders
 

@@ -15,10 +15,11 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import parse_accept_header
 
-from ..http.refusal import Refusal
-from ..http.sending import cut
-from ..http.site import Request
-from .pages import Pages
+from fileserve.http.refusal import Refusal
+from fileserve.http.sending import cut
+from fileserve.http.site import Request
+
+from .pages import Pages, sized
 
 _log = Logger(namespace="fileserve.web")
 
@@ -65,27 +66,30 @@ class Errors:
     def _refuse(self, request: Request, refusal: Refusal) -> bytes:
         status = refusal.status
         request.setResponseCode(status, status.phrase.encode())
-        for name in (b"Content-Disposition", b"Content-Range", b"Last-Modified", b"ETag", b"X-Accel-Buffering"):
+        for name in (
+            b"Content-Disposition",
+            b"Content-Range",
+            b"Last-Modified",
+            b"ETag",
+            b"X-Accel-Buffering",
+        ):
             request.responseHeaders.removeHeader(name)
-        media_type, text = self._body(request, refusal)
-        body = text.encode()
-        request.setHeader(b"Content-Type", media_type)
-        request.setHeader(b"Content-Length", b"%d" % len(body))
+        body = self._body(request, refusal)
         request.setHeader(b"Cache-Control", b"no-store")
         request.setHeader(b"X-Content-Type-Options", b"nosniff")
         for name, value in refusal.headers.items():
             request.setHeader(name, value)
         return body
 
-    def _body(self, request: Request, refusal: Refusal) -> tuple[bytes, str]:
+    def _body(self, request: Request, refusal: Refusal) -> bytes:
         status, detail = refusal.status, refusal.detail
         if request.path.startswith(b"/api/"):
             problem = {"title": status.phrase, "status": int(status), "detail": detail}
-            return b"application/problem+json", json.dumps(problem)
+            return sized(request, b"application/problem+json", json.dumps(problem).encode())
         request.setHeader(b"Vary", b"Accept")
         if _prefers_html(request):
             return self._pages.html(request, "error.html", status=status, detail=detail)
-        return b"text/plain; charset=utf-8", detail
+        return sized(request, b"text/plain; charset=utf-8", detail.encode())
 
 
 def _prefers_html(request: Request) -> bool:

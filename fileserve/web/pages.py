@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..http.site import Request
+from fileserve.http.site import Request
 
 #: Pages run no script but our own files', and nothing may frame them.
 _POLICY = (
@@ -32,14 +32,26 @@ class Pages:
         )
         self.stylesheet = files("fileserve.web").joinpath("static/style.css").read_bytes()
 
-    def html(self, request: Request, template: str, **values: object) -> tuple[bytes, str]:
+    def html(self, request: Request, template: str, **values: object) -> bytes:
         """
         Render a page for this request.
 
         :param values: what the template names.
-        :return: its media type and text.
+        :return: its bytes; the headers that describe them are set.
         """
-        request.setHeader(b"Content-Security-Policy", _POLICY)
         depth = request.path.count(b"/", 1)
         text = self._templates.get_template(template).render(top="../" * depth or "./", **values)
-        return b"text/html; charset=utf-8", text
+        request.setHeader(b"Content-Security-Policy", _POLICY)
+        request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        return sized(request, b"text/html; charset=utf-8", text.encode())
+
+
+def sized(request: Request, media_type: bytes, body: bytes) -> bytes:
+    """
+    Describe a body that is whole in memory.
+
+    :return: the body.
+    """
+    request.setHeader(b"Content-Type", media_type)
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    return body

@@ -10,11 +10,12 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from ..archive.endpoint import GONE, Archives, address_below
-from ..http.refusal import Refusal
-from ..http.site import Request
+from fileserve.archive.endpoint import GONE, Archives, address_below
+from fileserve.http.refusal import Refusal
+from fileserve.http.site import Request
+
 from .errors import Errors
-from .pages import Pages
+from .pages import Pages, sized
 
 
 class Root:
@@ -23,6 +24,7 @@ class Root:
     """
 
     app = Klein()
+    # Klein's hints know no error handlers but functions of Klein itself.
     # Routing would answer `//archive/x/` with a redirect to an absolute URL.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
@@ -33,22 +35,19 @@ class Root:
         self._errors = Errors(pages)
 
     @app.route("/", methods=["GET"])
-    def home(self, request: Request) -> str:
+    def home(self, request: Request) -> bytes:
         """
         Say what this server is, to whoever opens it.
         """
-        media_type, text = self._pages.html(request, "home.html")
-        request.setHeader(b"Content-Type", media_type)
-        return text
+        return self._pages.html(request, "home.html")
 
     @app.route("/static/style.css", methods=["GET"])
     def stylesheet(self, request: Request) -> bytes:
         """
         What the pages look like.
         """
-        request.setHeader(b"Content-Type", b"text/css; charset=utf-8")
         request.setHeader(b"Cache-Control", b"max-age=3600")
-        return self._pages.stylesheet
+        return sized(request, b"text/css; charset=utf-8", self._pages.stylesheet)
 
     @app.route("/archive/<album>/", methods=["GET"])
     def archive(self, request: Request, album: str) -> Deferred[None]:
@@ -65,9 +64,9 @@ class Root:
         _, mark, query = request.uri.partition(b"?")
         request.setResponseCode(308)
         request.setHeader(b"Location", address_below(album) + mark + query)
-        return b""
+        return sized(request, b"text/plain; charset=utf-8", b"")
 
-    @app.handle_errors(NotFound)
+    @app.handle_errors(NotFound)  # type: ignore[arg-type]
     def not_found(self, request: Request, failure: Failure) -> bytes:
         """
         No address below ``/archive`` tells more than any other.
@@ -76,7 +75,7 @@ class Root:
             failure = Failure(Refusal(404, GONE))
         return self._errors.answer(request, failure)
 
-    @app.handle_errors(MethodNotAllowed)
+    @app.handle_errors(MethodNotAllowed)  # type: ignore[arg-type]
     def method_not_allowed(self, request: Request, failure: Failure) -> bytes:
         """
         ``OPTIONS`` asks what is allowed; any other method is told.
@@ -89,7 +88,7 @@ class Root:
             request.responseHeaders.removeHeader(name)
         return b""
 
-    @app.handle_errors(Exception)
+    @app.handle_errors(Exception)  # type: ignore[arg-type]
     def failed(self, request: Request, failure: Failure) -> bytes:
         """
         Everything else that went wrong.
@@ -108,7 +107,7 @@ class Front(Resource):
         super().__init__()
         self._routes = root.app.resource()
 
-    def render(self, request: Request) -> int:
+    def render(self, request: Request) -> object:
         """
         Pass a request on.
         """
@@ -116,11 +115,9 @@ class Front(Resource):
         request.setHeader(b"Referrer-Policy", b"no-referrer")
         # Klein answers a path that is not UTF-8 by itself, unlike any other
         # name that nobody has: U+FFFD stands in no name, so it is not found.
-        request.postpath = [
-            segment.decode("utf-8", "replace").encode() for segment in request.postpath
-        ]
+        segments = request.postpath or []
+        request.postpath = [segment.decode("utf-8", "replace").encode() for segment in segments]
         # Methods are case-sensitive (RFC 9110 section 9.1), and to routing they are not.
         if not (request.method.isalpha() and request.method.isupper()):
             request.method = b"UNKNOWN"
-        result: int = self._routes.render(request)
-        return result
+        return self._routes.render(request)

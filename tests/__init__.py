@@ -1,0 +1,3 @@
+"""
+The tests of fileserve: one module for each module of the package.
+"""

@@ -1,0 +1,300 @@
+"""
+Tests for the parts of ``benchmarks`` that figures depend on: the arithmetic, the tables and the null client.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import create_connection, create_server
+from threading import Thread
+from typing import cast
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks.albums import MEMBER_TIME, Albums, Scale, fill
+from benchmarks.bench import Bench
+from benchmarks.client import WAKE, Address, NotServed, get, get_for, stall
+from benchmarks.figures import MILLISECONDS, TIMES, Spread, at_least, at_most, below, percentile, ratios
+from benchmarks.measures.slow import least_share
+from benchmarks.processes import Place, Program, Server, tree
+from benchmarks.report import NOTHING, Row, Table, alone, as_rst, as_text, compared
+
+
+class FiguresTests(SynchronousTestCase):
+    """
+    Medians, ratios, percentiles and targets.
+    """
+
+    def test_ratios_are_of_pairs(self) -> None:
+        """
+        Samples are divided pair by pair: a disturbance of both does not show; the median is of the ratios.
+        """
+        self.assertEqual(ratios([1.0, 20.0, 9.0], [2.0, 40.0, 3.0]), Spread(0.5, 0.5, 3.0))
+
+    def test_ratios_need_pairs(self) -> None:
+        """
+        A sample without its other is a mistake and not left out.
+        """
+        self.assertRaises(ValueError, ratios, [1.0, 2.0], [1.0])
+
+    def test_percentile_is_a_sample(self) -> None:
+        """
+        The nearest rank: of a hundred samples the 99th, of two the second, and the whole is the greatest.
+        """
+        hundred = [float(number) for number in range(100, 0, -1)]
+        self.assertEqual(percentile(hundred, 0.99), 99.0)
+        self.assertEqual(percentile(hundred, 1.0), 100.0)
+        self.assertEqual(percentile([1.0, 2.0], 0.99), 2.0)
+        self.assertEqual(percentile([1.0, 2.0, 3.0], 0.0), 1.0)
+
+    def test_targets_at_their_bounds(self) -> None:
+        """
+        The bound itself is enough for ``at_least`` and ``at_most``, but not for ``below``; units are applied.
+        """
+        judgements = [target.met(0.040) for target in (at_least(40, MILLISECONDS), at_most(40, MILLISECONDS))]
+        self.assertEqual(judgements, [True, True])
+        self.assertFalse(below(40, MILLISECONDS).met(0.040))
+        self.assertFalse(at_most(40, MILLISECONDS).met(0.0401))
+        self.assertFalse(at_least(2.5, TIMES).met(2.4999))
+
+    def test_text_shows_the_spread(self) -> None:
+        """
+        The extremes stand in brackets after the median and its unit; a single sample stands alone.
+        """
+        self.assertEqual(Spread.of([0.001, 0.0025, 0.2]).text(MILLISECONDS), "2.50 ms (1.00-200)")
+        self.assertEqual(Spread.of([0.0123]).text(MILLISECONDS), "12.3 ms")
+
+    def test_least_share(self) -> None:
+        """
+        The worst-off client is compared with the middle one, so that one greedy client does not hide it.
+        """
+        self.assertEqual(least_share([50, 100, 900]), 0.5)
+
+
+class ReportTests(SynchronousTestCase):
+    """
+    Rows and tables.
+    """
+
+    def test_judges_what_was_measured(self) -> None:
+        """
+        A value that misses its target is a miss, even if both are the same when rounded for the table.
+        """
+        row = compared("throughput", [2.499], [1.0], TIMES, at_least(2.5, TIMES))
+        self.assertEqual(row, Row("throughput", "2.50", "1.00", "2.50", "≥ 2.5", "NO"))
+
+    def test_judges_nothing_without_a_target(self) -> None:
+        """
+        Where no target is set, none is met.
+        """
+        self.assertEqual(alone("first byte", [0.01], MILLISECONDS), Row("first byte", "10.0 ms"))
+        self.assertEqual(Row("first byte", "10.0 ms").met, NOTHING)
+
+    def test_text(self) -> None:
+        """
+        In a terminal the columns stand under each other.
+        """
+        text = as_text(Table("Title", [Row("a", "1", "2", "0.50", "≤ 1", "yes")], "A note."))
+        self.assertEqual(
+            text,
+            "Title\n=====\nA note.\n"
+            "measure  fileserve  peer  ratio  target  met\n"
+            "-------  ---------  ----  -----  ------  ---\n"
+            "a        1          2     0.50   ≤ 1     yes\n",
+        )
+
+    def test_rst(self) -> None:
+        """
+        In the documentation each row has six cells, and no character of a cell is mark-up.
+        """
+        lines = as_rst(Table("Title", [Row("a_ *b*", "1")])).splitlines()
+        self.assertEqual(lines[:2], ["Title", "-----"])
+        self.assertEqual(lines[-6:], [r"   * - a\_ \*b\*", "     - 1", *["     - "] * 4])
+
+
+class TurnsTests(SynchronousTestCase):
+    """
+    Who is measured when.
+    """
+
+    def test_every_server_is_first_in_turn(self) -> None:
+        """
+        Each run begins with another server, and the samples of one server stay together, in order.
+        """
+        asked: list[Server] = []
+
+        def sample(server: Server) -> int:
+            asked.append(server)
+            return len(asked)
+
+        first, second = cast("list[Server]", ["first", "second"])
+        bench = Bench(Albums(Path(), Scale()), runs=2, twist="twist")
+        self.assertEqual(bench.in_turns([first, second], sample), [[1, 4], [2, 3]])
+        self.assertEqual(asked, [first, second, second, first])
+
+
+class AlbumsTests(SynchronousTestCase):
+    """
+    The trees that are measured.
+    """
+
+    def test_fills_folders(self) -> None:
+        """
+        There are as many files as asked for, of that size, all different, old, and 1,000 to a folder.
+        """
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        fill(folder, 1001, 16)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        self.assertEqual({path.stat().st_size for path in files}, {16})
+        self.assertEqual({path.stat().st_mtime for path in files}, {MEMBER_TIME})
+        self.assertEqual(len({path.read_bytes() for path in files}), 1001)
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["000", "001"])
+
+
+@contextmanager
+def answering(response: bytes) -> Iterator[Address]:
+    """
+    A server that gives every client the same bytes and closes.
+    """
+    with create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    if not connection.recv(4096).startswith(b"GET"):
+                        return
+                    connection.sendall(response)
+
+        thread = Thread(target=answer)
+        thread.start()
+        address = Address(listener.getsockname()[1], "/")
+        try:
+            yield address
+        finally:
+            stop(address)
+            thread.join()
+
+
+def stop(address: Address) -> None:
+    """
+    Have the server of ``answering`` end.
+    """
+    with create_connection((address.host, address.port)) as connection:
+        connection.sendall(b"STOP")
+
+
+class NullClientTests(SynchronousTestCase):
+    """
+    Bodies that nobody looks at are still counted rightly.
+    """
+
+    def test_counts_a_promised_body(self) -> None:
+        """
+        A body with a Content-Length is read to its last byte, whether it wakes the client rarely or not.
+        """
+        for size in (0, 1, 2 * WAKE + 12_345):
+            with answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)) as address:
+                download = get(address)
+            self.assertEqual((download.size, download.promised), (size, True))
+            self.assertLessEqual(download.first_byte, download.total)
+
+    def test_counts_chunks_without_their_framing(self) -> None:
+        """
+        Of a chunked body only the data counts, chunk extensions and all sizes of chunk included.
+        """
+        chunks = b"".join(b"%x;x=y\r\n%s\r\n" % (size, bytes(size)) for size in (1, 31, 32, 33, 100_000))
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with answering(head + chunks + b"0\r\n\r\n") as address:
+            download = get(address)
+        self.assertEqual((download.size, download.promised), (100_097, False))
+
+    def test_counts_until_closed(self) -> None:
+        """
+        A body of no known length ends with the connection.
+        """
+        with answering(b"HTTP/1.0 200 OK\r\n\r\n" + bytes(3 * WAKE)) as address:
+            self.assertEqual(get(address).size, 3 * WAKE)
+
+    def test_refuses_a_short_body(self) -> None:
+        """
+        A server that stops before the promised end is not measured but reported.
+        """
+        with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" + bytes(9)) as address:
+            self.assertRaises(NotServed, get, address)
+
+    def test_refuses_a_missing_last_chunk(self) -> None:
+        """
+        A chunked body without its last chunk was cut.
+        """
+        response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+        with answering(response) as address:
+            self.assertRaises(NotServed, get, address)
+
+    def test_refuses_errors(self) -> None:
+        """
+        An error page, however fast, is not a download.
+        """
+        with answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as address:
+            self.assertRaises(NotServed, get, address)
+            self.assertRaises(NotServed, stall, address)
+
+    def test_stalls(self) -> None:
+        """
+        A stalled client has read nothing: all of the response is still in its connection.
+        """
+        response = b"HTTP/1.1 200 OK\r\n\r\nbody"
+        with answering(response) as address, stall(address) as connection:
+            self.assertEqual(connection.recv(100), response)
+
+    def test_stops_at_the_end(self) -> None:
+        """
+        A client with a time limit that gets all before it leaves with all, headers included.
+        """
+        response = b"HTTP/1.1 200 OK\r\n\r\nbody"
+        with answering(response) as address:
+            self.assertEqual(get_for(address, 60), len(response))
+
+
+class ProcessTests(SynchronousTestCase):
+    """
+    The cost of a server is that of its whole tree.
+    """
+
+    def test_counts_children(self) -> None:
+        """
+        Processor time is that of the process, of a child that ended, and of a child that still runs.
+        """
+        burn = "sum(range(2_000_000))"
+        program = f"""\
+import os, subprocess, sys
+{burn}
+subprocess.run([sys.executable, "-c", "{burn}"], check=True)
+child = subprocess.Popen([sys.executable, "-c", "{burn}; print(flush=True); input()"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(sum(os.times()[:4]), child.pid, flush=True)
+input()
+child.communicate(b"end")
+"""
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        spent, child = process.stdout.readline().split()
+        place = Place(Path(), Path(), Path(), 0, 0)
+        server = Server(Program("", lambda _: [], str), place, process.pid)
+        self.assertEqual(list(tree(process.pid)), [process.pid, int(child)])
+        # The child that runs is not in the times that its parent told.
+        alone = Server(server.program, place, int(child)).cpu_seconds()
+        self.assertGreater(alone, 0.0)
+        tick = 1 / os.sysconf("SC_CLK_TCK")
+        self.assertGreaterEqual(server.cpu_seconds(), float(spent) - 2 * tick + alone)
+        self.assertGreater(server.rss(), 0)
+        process.communicate("end\n")
