@@ -63,6 +63,7 @@ class Archives:
         items = describe(request, _representation(request, plan), int(self._pace.now()))
         request.setHeader(b"X-Accel-Buffering", b"no")
         request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        request.setHeader(b"Content-Security-Policy", b"sandbox; default-src 'none'")
         if items:
             reader = self._store.reader(plan.album)
             transfer = Transfer(plan.album, self._counters, self._pace.logs)

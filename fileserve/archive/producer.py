@@ -135,12 +135,12 @@ class ArchiveProducer:
         Send a part of the archive, cut where chunks and large bodies begin.
         """
         gathered: list[Piece] = []
-        room = CHUNK
+        room = await self._room()
         for piece in self._plan.layout.pieces(span.start, span.stop):
             large = piece.kind is Kind.BODY and piece.length > LARGE
             if gathered and (large or self._needs(piece) > room or len(gathered) >= _RECORDS):
                 await self._send_gathered(gathered)
-                gathered, room = [], CHUNK
+                gathered, room = [], await self._room()
             if large:
                 await self._send_large(piece)
             else:
@@ -148,6 +148,12 @@ class ArchiveProducer:
                 room -= piece.length
         if gathered:
             await self._send_gathered(gathered)
+
+    async def _room(self) -> int:
+        """
+        How much to gather for a consumer that is not paused.
+        """
+        return min(CHUNK, await self._consumer.room()) if self._sends_files else CHUNK
 
     def _needs(self, piece: Piece) -> int:
         """

@@ -126,6 +126,13 @@ class Request(server.Request):
         """
         return ISendsFiles.providedBy(self.transport)
 
+    def room(self) -> Deferred[int]:
+        """
+        Wait until the client takes more: see `ISendsFiles`.
+        """
+        room: Deferred[int] = self.transport.room()
+        return room
+
     def send_file(self, descriptor: int, offset: int, length: int) -> Deferred[None]:
         """
         Send a part of a file as part of the body: see `ISendsFiles`.

@@ -8,6 +8,8 @@ documents its ``transport`` attribute for that).
 from __future__ import annotations
 
 import os
+import select
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,8 +28,19 @@ _TURN = 2 * 1024 * 1024
 
 class ISendsFiles(Interface):
     """
-    A transport that takes bytes straight from a file.
+    A transport that takes bytes straight from a file, and tells how many it can pass on.
     """
+
+    def room() -> Deferred[int]:
+        """
+        Wait until the client takes more.
+
+        To be called by a producer that is not paused and has nothing unsent
+        with us. What it then writes goes to the kernel whole, as a rule, so a
+        client that stalls costs no memory of this process.
+
+        :return: fires with how many bytes will find room; may be cancelled.
+        """
 
     def send_file(descriptor: int, offset: int, length: int) -> Deferred[None]:
         """
@@ -68,14 +81,17 @@ class _SendsFiles:
 
     _unsent = 0
     _part: _FilePart | None = None
+    _asked_for_room: Deferred[int] | None = None
     _watch: IDelayedCall | None = None
     _progressed = 0.0
 
     if TYPE_CHECKING:
         reactor: Any
-        socket: Any
+        socket: socket.socket
         connected: bool
+        disconnecting: bool
         startWriting: Callable[[], None]
+        stopWriting: Callable[[], None]
         abortConnection: Callable[[], None]
 
     def __init__(self, *args: Any, stall_timeout: float) -> None:
@@ -121,13 +137,46 @@ class _SendsFiles:
         """
         Send what was written, and once that is gone, of the file's part.
         """
-        if self._unsent or self._part is None:
-            result: BaseException | None = super().doWrite()  # type: ignore[misc]
-            if result is not None or self._unsent or self._part is None:
-                return result
+        if self._part is not None and not self._unsent:
+            return self._send_part(self._part)
+        if self._asked_for_room is not None and not self._unsent and not self.disconnecting:
+            self._tell_room(self._asked_for_room)
+            return None
+        result: BaseException | None = super().doWrite()  # type: ignore[misc]
+        if result is None and (self._part is not None or self._asked_for_room is not None):
             # Twisted's doWrite stopped writing when its buffer was empty.
             self.startWriting()
-        return self._send_part(self._part)
+        return result
+
+    def room(self) -> Deferred[int]:
+        """
+        See `ISendsFiles`.
+        """
+        asked: Deferred[int] = Deferred(self._forget_room)
+        self._watch_progress()
+        self._asked_for_room = asked
+        if self._unsent or not self._takes_more():
+            self.startWriting()
+        else:
+            self._tell_room(asked)
+        return asked
+
+    def _takes_more(self) -> bool:
+        poll = select.poll()
+        poll.register(self.socket.fileno(), select.POLLOUT)
+        return bool(poll.poll(0))
+
+    def _tell_room(self, asked: Deferred[int]) -> None:
+        """
+        The kernel calls a socket writable when a third of its buffer is free
+        (``sk_stream_is_writeable``); a quarter is safe.
+        """
+        self._asked_for_room = None
+        self.stopWriting()
+        asked.callback(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 4)
+
+    def _forget_room(self, _: object) -> None:
+        self._asked_for_room = None
 
     def _send_part(self, part: _FilePart) -> BaseException | None:
         try:
@@ -166,23 +215,30 @@ class _SendsFiles:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        if self._part is not None:
-            part, self._part = self._part, None
+        part, self._part = self._part, None
+        if part is not None:
             part.sent.errback(reason)
+        asked, self._asked_for_room = self._asked_for_room, None
+        if asked is not None:
+            asked.errback(reason)
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self._unsent) or self._part is not None or self._asked_for_room is not None
 
     def _watch_progress(self) -> None:
         """
         Begin to watch, before something is given to a client that had all:
         one timer in each ``stall_timeout``, however much is written.
         """
-        if not self._unsent and self._part is None:
+        if not self._waits:
             self._progressed = self.reactor.seconds()
         if self._watch is None:
             self._watch = self.reactor.callLater(self._stall_timeout, self._look)
 
     def _look(self) -> None:
         self._watch = None
-        if not self._unsent and self._part is None:
+        if not self._waits:
             return
         left = self._progressed + self._stall_timeout - self.reactor.seconds()
         if left <= 0:
