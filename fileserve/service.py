@@ -9,13 +9,17 @@ from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .http.listening import Listeners
 from .operations.admin import Readiness
 from .operations.notify import Notifier
+
+#: Seconds until what we need is asked again.
+_RETRY = 2
 
 
 class Part(Protocol):
@@ -61,6 +65,7 @@ class Server(Service):
         self._admin = admin
         self._stages = stages
         self._drain = drain
+        self._announced: Deferred[None] = succeed(None)
         self._watchdog = LoopingCall(stages.notifier.alive)
         self._watchdog.clock = reactor
 
@@ -82,23 +87,27 @@ class Server(Service):
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
-        announced = Deferred.fromCoroutine(self._announce())
-        announced.addErrback(lambda failure: self._log.failure("Nobody knows we are ready", failure))
+        self._announced = Deferred.fromCoroutine(self._announce())
+        self._announced.addErrback(self._not_announced)
         if self._stages.notifier.watchdog_interval is not None:
             self._watchdog.start(self._stages.notifier.watchdog_interval)
+
+    def _not_announced(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("Nobody knows whether we are ready", failure)
 
     async def _announce(self) -> None:
         """
         Say that the server is ready, once what it needs answers.
         """
         notifier = self._stages.notifier
-        reasons = "; ".join(await self._stages.readiness.reasons())
-        if reasons:
-            self._log.critical("fileserve can't serve: {reasons}", reasons=reasons)
+        while reasons := "; ".join(await self._stages.readiness.reasons()):
+            self._log.critical("fileserve can't serve yet: {reasons}", reasons=reasons)
             notifier.status(reasons)
-            return
+            await deferLater(self._reactor, _RETRY)
         addresses = " ".join(self._public.addresses)
-        self._log.info("fileserve is ready: {addresses}", addresses=addresses)
+        # The address stands in the line itself, so that it is found there in JSON too.
+        self._log.info("fileserve is ready: " + addresses.replace("{", "{{").replace("}", "}}"))
         notifier.ready("serving at " + addresses)
 
     def stopService(self) -> Deferred[None]:
@@ -112,6 +121,7 @@ class Server(Service):
 
     async def _stop(self) -> None:
         stages = self._stages
+        self._announced.cancel()
         stages.readiness.stopping = True
         stages.notifier.stopping(self._drain)
         await self._public.rest(self._drain)

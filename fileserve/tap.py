@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import resource
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.logger import Logger
 
@@ -37,7 +37,7 @@ def makeService(options: Options) -> IService:
 
     settings = options.settings
     if not os.path.isdir(settings.path):
-        _give_up("Base file storage path does not exist: {path}", path=settings.path)
+        _give_up(f"Base file storage path does not exist: {settings.path}")
     _allow_many_files()
     return _assemble(reactor, settings)
 
@@ -124,14 +124,14 @@ def _open_catalogue(settings: Settings) -> Any:
         migrate(engine)
         return engine
     except (OSError, ValueError, CatalogueUnavailable, CatalogueIsNewer) as error:
-        _give_up("The catalogue can't be opened: {error}", error=error)
+        _give_up(f"The catalogue can't be opened: {error}")
 
 
-def _give_up(why: str, **values: object) -> Any:
+def _give_up(why: str) -> NoReturn:
     """
     Log why, which goes to standard error as long as no log was begun, and exit.
     """
-    _log.critical(why, **values)
+    _log.critical("{why}", why=why)
     raise SystemExit(1)
 
 

@@ -1,7 +1,7 @@
 """
 A real PostgreSQL for tests: started at the first use in a process, stopped when the process ends.
 
-The package ``pgserver`` brings one for Python up to 3.12; elsewhere the one that is installed is used.  Neither
+The package ``pgserver`` brings one for Python up to 3.12; elsewhere the installed one is used.  Neither
 runs as root: ``pgserver`` makes a user of its own then, and the installed one runs as ``postgres``.
 """
 

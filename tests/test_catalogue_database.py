@@ -19,7 +19,7 @@ from unittest import mock
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, exc, func, inspect, select, text
 from twisted.internet import reactor
@@ -98,6 +98,7 @@ class UrlTests(SynchronousTestCase):
 
         @settings(max_examples=50, deadline=None, derandomize=True)
         @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0/"), max_size=60))
+        @example("?a=b&c%20d#e f+:@é")
         def opened(name: str) -> None:
             engine = open_engine(sqlite_url(directory / f"c{name}"))
             engine.connect().close()

@@ -21,6 +21,18 @@ from .transport import make_ports_send_files
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - it is read, not bound
 
 
+class NotListening(Exception):
+    """
+    At an endpoint it is not possible to listen.
+    """
+
+    def __init__(self, endpoint: str, reason: object) -> None:
+        if isinstance(reason, CannotListenError):
+            reason = getattr(reason.socketError, "strerror", None) or reason.socketError
+        super().__init__(f"can't listen on {endpoint}: {reason}")
+        self.endpoint = endpoint
+
+
 class Listeners:
     """
     Listens at some endpoints for one site.
@@ -40,16 +52,16 @@ class Listeners:
         """
         Listen at all of them, at once: the reactor need not run yet.
 
-        :raise CannotListenError: at one of them it is not possible.
+        :raise NotListening: at one of them it is not possible.
         """
         for endpoint in self._endpoints:
             answers: list[IListeningPort | Failure] = []
             serverFromString(self._reactor, endpoint).listen(self._site).addBoth(answers.append)
             port = answers[0] if answers else None
             if isinstance(port, Failure):
-                raise CannotListenError(endpoint, None, port.value)
+                raise NotListening(endpoint, port.value)
             if port is None:
-                raise CannotListenError(endpoint, None, "this kind of endpoint begins too late")
+                raise NotListening(endpoint, "this kind of endpoint begins too late")
             make_ports_send_files(port, self._stall_timeout)
             self._ports.append(port)
 
