@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .http.listening import Listeners
+from .http.listening import Listeners, NotListening
 from .operations.admin import Readiness
 from .operations.notify import Notifier
 
@@ -81,7 +81,7 @@ class Server(Service):
         try:
             self._public.listen()
             self._admin.listen()
-        except Exception as error:  # noqa: BLE001 - it is told in one sentence
+        except NotListening as error:
             self._stop_parts()
             raise SystemExit(f"twist fileserve: {error}") from None
         self._reactor.callWhenRunning(self._begin)
