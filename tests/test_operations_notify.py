@@ -158,12 +158,13 @@ class NoManagerTests(NotifyingCase):
             self.assertEqual(len(events), 1)
 
     def test_manager_that_does_not_read(self) -> None:
-        """A manager whose queue is full costs a message, not the server: it waits a bounded time."""
+        """A manager whose queue is full costs messages, not the server: none waits for ever."""
         notifier = self.notifier()
         with capturedLogs() as events:
             while not events:
                 notifier.alive()
-        self.assertEqual(events[0]["first"], "WATCHDOG=1")
+            notifier.ready("here")
+        self.assertEqual([event["first"] for event in events], ["WATCHDOG=1", "READY=1"])
 
     def test_after_closing(self) -> None:
         """After ``close``, which may be called twice, nothing is told."""

@@ -14,7 +14,7 @@ from fileserve.http.refusal import Refusal
 from fileserve.http.representation import Representation, describe
 from fileserve.http.sending import send
 from fileserve.http.site import Request
-from fileserve.storage.interfaces import IFileStore, NoSuchAlbum
+from fileserve.storage.interfaces import IAlbumReader, IFileStore, NoSuchAlbum
 from fileserve.storage.keys import BadKey, album_name, member_path
 
 from .plan import NoSuchMember, Plan, Planner
@@ -65,15 +65,20 @@ class Archives:
         request.setHeader(b"X-Content-Type-Options", b"nosniff")
         request.setHeader(b"Content-Security-Policy", b"sandbox; default-src 'none'")
         if items:
-            reader = self._store.reader(plan.album)
+            reader = self._reader(plan.album)
             transfer = Transfer(plan.album, self._counters, self._pace.logs)
             await send(request, ArchiveProducer(plan, items, reader, transfer, self._pace.pause))
 
+    def _reader(self, album: str) -> IAlbumReader:
+        try:
+            return self._store.reader(album)
+        except NoSuchAlbum:
+            raise Refusal(404, GONE) from None
+
     async def _plan(self, request: Request, album: str) -> Plan:
         try:
-            plan = await self._planner.plan(album_name(album))
-            picked = request.args.get(b"file")
-            return plan.only([member_path(path) for path in picked]) if picked else plan
+            picked = [member_path(path) for path in request.args.get(b"file", ())]
+            return await self._planner.plan(album_name(album), picked)
         except (BadKey, NoSuchAlbum, NoSuchMember):
             raise Refusal(404, GONE) from None
 

@@ -58,7 +58,7 @@ class Plan:
         """
         return self.listing.changed_ns // 1_000_000_000
 
-    def only(self, paths: Collection[bytes]) -> Plan:
+    def only(self, paths: frozenset[bytes]) -> Plan:
         """
         The plan of an archive of some of the members, under the same names.
 
@@ -69,7 +69,7 @@ class Plan:
             for entry, member in zip(self.layout.entries, self.members, strict=True)
             if member is not None and member.path in paths
         ]
-        if len(pairs) != len(set(paths)):
+        if len(pairs) != len(paths):
             raise NoSuchMember("no such file in this archive")
         return _plan(self.album, self.listing, pairs, self.checksums)
 
@@ -132,13 +132,18 @@ class Planner:
         self._in_thread = in_thread
         self._remembered: OrderedDict[str, Plan] = OrderedDict()
 
-    async def plan(self, album: str) -> Plan:
+    async def plan(self, album: str, paths: Collection[bytes] = ()) -> Plan:
         """
-        Lay out an album as it is now.
+        Lay out an album as it is now, or those of its members that are named.
 
         :raise NoSuchAlbum: there is none of that name.
+        :raise NoSuchMember: one of the paths is no member's.
         :raise Unreadable: something in it can't be read.
         """
+        plan = await self._whole(album)
+        return await self._in_thread(plan.only, frozenset(paths)) if paths else plan
+
+    async def _whole(self, album: str) -> Plan:
         listing = await self._store.list(album)
         plan = self._recalled(album, listing)
         if plan is None:

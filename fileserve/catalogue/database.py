@@ -2,7 +2,7 @@
 The SQL database of the catalogue: opening it, bringing its schema up to date, and asking it from threads.
 
 SQLite for one machine, PostgreSQL (psycopg 3) for many.  No URL is ever part of a message, because it may
-hold a password; and no values of rows are, because a secret album name may be among them.
+hold a password; nor are the parameters of a statement, because a secret album name may be among them.
 """
 
 from __future__ import annotations
@@ -220,7 +220,8 @@ class Catalogue:
             transaction.
         :return: a ``Deferred`` firing with what ``f`` returns when that is committed.  Fails with
             `CatalogueUnavailable`; with SQLAlchemy's ``IntegrityError`` or ``DataError``, which speak of the
-            values and not of the database; or with what ``f`` raises.
+            values and not of the database (PostgreSQL's text names them: not for the log); or with what ``f``
+            raises.
         """
         return self._in_thread(_transact, self._engine, f, *args, **kwargs)
 

@@ -20,7 +20,7 @@ class CatalogueUnavailable(Exception):
     """
     The catalogue does not answer: it is locked, damaged, out of reach or out of space.
 
-    What the database driver raised is the ``__cause__``.  Neither text holds a password or a value of a row.
+    What SQLAlchemy raised is the ``__cause__``.  Neither text holds a password or a statement's parameters.
 
     :ivar catalogue: which one: the file of SQLite, or host and name of a PostgreSQL database.
     :ivar reason: the first line of what the database said.

@@ -15,8 +15,8 @@ from contextlib import suppress
 from attrs import define
 from twisted.logger import Logger
 
-# Seconds that a message may wait for a place in the queue of the manager. Without READY=1 systemd would kill
-# us when TimeoutStartSec= is over, so a full queue is worth a little waiting, even on this thread.
+# Seconds that a message which is sent only once may wait for a place in the queue of the manager. Without
+# READY=1 systemd would kill us when TimeoutStartSec= is over: that is worth a little waiting, even here.
 _PATIENCE = 0.5
 
 # systemd drops messages over 4096 bytes (NOTIFY_BUFFER_MAX); a character becomes six at most, as \udcff.
@@ -63,7 +63,6 @@ class Notifier:
         except OSError as error:
             _log.warn("The service manager can't be told anything: {error}", error=error)
             return cls()
-        datagrams.settimeout(_PATIENCE)
         return cls(datagrams, address, _watchdog_interval(environ))
 
     def ready(self, status: str) -> None:
@@ -72,7 +71,7 @@ class Notifier:
 
         :param status: a line for people, which ``systemctl status`` shows.
         """
-        self._send("READY=1", _status(status))
+        self._send("READY=1", _status(status), patience=_PATIENCE)
 
     def status(self, text: str) -> None:
         """
@@ -94,7 +93,7 @@ class Notifier:
             even where that is longer than its own limit.
         """
         extension = [f"EXTEND_TIMEOUT_USEC={int(seconds * _MICROSECONDS)}"] if seconds > 0 else []
-        self._send("STOPPING=1", *extension)
+        self._send("STOPPING=1", *extension, patience=_PATIENCE)
 
     def close(self) -> None:
         """
@@ -104,10 +103,11 @@ class Notifier:
             self._socket.close()
             self._socket = None
 
-    def _send(self, *lines: str) -> None:
+    def _send(self, *lines: str, patience: float = 0.0) -> None:
         if self._socket is None:
             return
         message = "\n".join(lines).encode("utf-8", "backslashreplace")
+        self._socket.settimeout(patience)
         try:
             self._socket.sendto(message, self._address)
         except OSError as error:

@@ -27,6 +27,10 @@ _log = Logger(namespace="fileserve.web")
 _DETAILS = {404: "There is nothing here.", 405: "This can't be done here."}
 
 
+#: What an error keeps of the headers that were set for what it takes the place of.
+_KEPT = frozenset({b"Server", b"Date", b"Referrer-Policy", b"Connection"})
+
+
 class Errors:
     """
     Answers a request that failed.
@@ -66,13 +70,7 @@ class Errors:
     def _refuse(self, request: Request, refusal: Refusal) -> bytes:
         status = refusal.status
         request.setResponseCode(status, status.phrase.encode())
-        for name in (
-            b"Content-Disposition",
-            b"Content-Range",
-            b"Last-Modified",
-            b"ETag",
-            b"X-Accel-Buffering",
-        ):
+        for name in {name for name, _ in request.responseHeaders.getAllRawHeaders()} - _KEPT:
             request.responseHeaders.removeHeader(name)
         body = self._body(request, refusal)
         request.setHeader(b"Cache-Control", b"no-store")
