@@ -9,7 +9,7 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
-POSTGRESQL = ["psycopg[binary]>=3.2"]
+POSTGRESQL = ["psycopg[binary]>=3.2.1"]
 TLS = ["Twisted[tls]"]
 METRICS = ["prometheus-client>=0.20"]
 
@@ -44,7 +44,7 @@ setup(
         "klein>=24.8",
         "attrs>=23.1",
         "Jinja2>=3.1",
-        "SQLAlchemy>=2.0.31",
+        "SQLAlchemy>=2.1",
         "alembic>=1.13",
         "isal>=1.7",
     ],
