@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 from attrs import frozen
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import IFileStore, Listing, Member
+from fileserve.storage.interfaces import IFileStore, Listing, Member, NoSuchAlbum
 
 from .checksums import Checksums
 from .layout import Layout
@@ -144,17 +145,37 @@ class Planner:
         return await self._in_thread(plan.only, frozenset(paths)) if paths else plan
 
     async def _whole(self, album: str) -> Plan:
-        listing = await self._store.list(album)
+        try:
+            listing = await self._store.list(album)
+        except NoSuchAlbum:
+            self._forget(album)
+            raise
         plan = self._recalled(album, listing)
         if plan is None:
             known = await self._known(album)
-            pairs = await self._in_thread(_pairs, listing)
-            checksums = Checksums(album, listing.members, known, self._facts, self._store.reader)
-            made = await self._in_thread(_plan, album, listing, pairs, checksums)
+            made = await self._in_thread(self._lay_out, album, listing, known)
             # Another request may have made the same meanwhile: share its checksums.
             plan = self._recalled(album, listing) or made
         self._remember(plan)
         return plan
+
+    def _lay_out(self, album: str, listing: Listing, known: Crcs) -> Plan:
+        """
+        Make the plan of a whole album. In a thread: it takes some microseconds for each member.
+        """
+        checksums = Checksums(album, listing.members, known, self._facts, self._store.reader)
+        return _plan(album, listing, _pairs(listing), checksums)
+
+    def _forget(self, album: str) -> None:
+        """
+        Drop what is known of an album that is gone; only if it was asked for
+        lately, or every wrong name would cost a look into the catalogue.
+        """
+        if self._remembered.pop(album, None) is not None:
+            self._facts.forget(album, ()).addErrback(self._not_forgotten)
+
+    def _not_forgotten(self, failure: Failure) -> None:
+        self._log.warn("Facts of a removed album are left: {reason}", reason=failure.getErrorMessage())
 
     def _recalled(self, album: str, listing: Listing) -> Plan | None:
         plan = self._remembered.get(album)
