@@ -18,6 +18,9 @@ from .http.listening import Listeners, NotListening
 from .operations.admin import Readiness
 from .operations.notify import Notifier
 
+#: Seconds that ending takes at most, beyond the time that transfers have.
+_CUTTING = 10
+
 #: Seconds until what we need is asked again.
 _RETRY = 2
 
@@ -123,7 +126,7 @@ class Server(Service):
         stages = self._stages
         self._announced.cancel()
         stages.readiness.stopping = True
-        stages.notifier.stopping(self._drain)
+        stages.notifier.stopping(self._drain + _CUTTING)
         await self._public.rest(self._drain)
         await self._admin.rest(0)
         if self._watchdog.running:

@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from fileserve.catalogue.interfaces import IFacts
-from fileserve.storage.interfaces import IAlbumReader, Member, MemberChanged
+from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts
+from fileserve.storage.interfaces import IAlbumReader, Member, MemberChanged, NoSuchAlbum
 
 #: Values found are kept for good at the latest when there are so many new ones.
 _SAVE_AT = 1000
@@ -77,7 +77,10 @@ class Checksums:
         return shared.wait()
 
     async def _compute(self, member: Member) -> int:
-        reader = self._reader(self._album)
+        try:
+            reader = self._reader(self._album)
+        except NoSuchAlbum:
+            raise MemberChanged(member.path, "its album is gone") from None
         try:
             crc: int = await reader.crc32(member)
         finally:
@@ -105,7 +108,10 @@ class Checksums:
         return kept.addErrback(self._not_kept)
 
     def _not_kept(self, failure: Failure) -> None:
-        self._log.warn("Checksums are not kept: {reason}", reason=failure.getErrorMessage())
+        # Whatever else the database raises may name secrets: the values of a row.
+        known = failure.check(CatalogueUnavailable) is not None
+        reason = failure.getErrorMessage() if known else failure.type
+        self._log.warn("Checksums are not kept: {reason}", reason=reason)
 
 
 def _still_true(members: Iterable[Member], known: Mapping[tuple[bytes, str], int]) -> dict[bytes, int]:
@@ -142,7 +148,6 @@ class _Shared:
             self._work.cancel()
 
     def _done(self, result: Any) -> None:
-        waiting, self._waiting = self._waiting, []
         self.ended.callback(None)
-        for each in waiting:
-            each.callback(result)
+        while self._waiting:  # one that is told may make another leave
+            self._waiting.pop(0).callback(result)

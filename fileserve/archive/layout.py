@@ -1,9 +1,9 @@
 """
 Where everything stands in an archive, to the byte, before any member is read.
 
-Pure rules. The layout is found by making every record once with a CRC-32 of 0;
-sending makes the same records by the same functions, so the promised length and
-the sent one can't differ.
+Pure rules. No record's length depends on a CRC-32. The lengths come from the same
+functions as the records: what varies in them, name and extra fields, is made for
+both, so the promised length and the sent one can't differ.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from .zipformat import (
     Entry,
     central_header,
+    central_header_length,
     descriptor,
     end_of_central_directory,
     has_descriptor,
     local_header,
+    local_header_length,
 )
 
 
@@ -58,13 +60,8 @@ class Layout:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
-        self._offsets = [0]
-        for entry in entries:
-            self._offsets.append(self._offsets[-1] + _room(entry, self._offsets[-1]))
-        central = (
-            len(central_header(entry, offset, 0))
-            for entry, offset in zip(entries, self._offsets, strict=False)
-        )
+        self._offsets = list(accumulate(map(_room, entries), initial=0))
+        central = map(central_header_length, entries, self._offsets)
         self._central_offsets = list(accumulate(central, initial=self._offsets[-1]))
         self.length = self._central_offsets[-1] + len(self.end())
 
@@ -99,11 +96,9 @@ class Layout:
 
         None is empty, and together they have exactly ``stop - start`` bytes.
         """
-        yield from self._cut(self._member_pieces(start), start, stop)
-        yield from self._cut(self._central_pieces(start), start, stop)
-
-    def _cut(self, pieces: Iterator[tuple[int, Piece]], start: int, stop: int) -> Iterator[Piece]:
-        for at, piece in pieces:
+        if start >= stop:
+            return
+        for at, piece in chain(self._member_pieces(start), self._central_pieces(start)):
             end = at + piece.length
             if start <= at and end <= stop:
                 yield piece
@@ -137,9 +132,9 @@ class Layout:
         yield places[-1], Piece(Kind.END, len(self.entries), 0, self.length - places[-1])
 
 
-def _room(entry: Entry, offset: int) -> int:
+def _room(entry: Entry) -> int:
     """
     How many bytes an entry takes, without its place in the central directory.
     """
     behind = len(descriptor(entry, 0)) if has_descriptor(entry.size) else 0
-    return len(local_header(entry, offset, 0)) + entry.size + behind
+    return local_header_length(entry) + entry.size + behind

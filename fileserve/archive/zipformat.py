@@ -22,14 +22,16 @@ ZIP64_COUNT = 0xFFFF
 #: because the bytes of an archive may not depend on what is remembered.
 DESCRIPTOR_ABOVE = 64 * 1024 * 1024
 
-# Section 4.3.7, 4.3.12, 4.3.9, 4.3.16, 4.3.14, 4.3.15.
-_LOCAL = struct.Struct("<4sHHHHHLLLHH")
-_CENTRAL = struct.Struct("<4sHHHHHHLLLHHHHHLL")
+# Section 4.3.7, 4.3.12, 4.3.9, 4.3.16, 4.3.14, 4.3.15. Time and date are one number here.
+_LOCAL = struct.Struct("<4sHHHLLLLHH")
+_CENTRAL = struct.Struct("<4sHHHHLLLLHHHHHLL")
 _DESCRIPTOR = struct.Struct("<4sLLL")
 _DESCRIPTOR_64 = struct.Struct("<4sLQQ")
 _END = struct.Struct("<4sHHHHLLH")
 _END_64 = struct.Struct("<4sQHHLLQQQQ")
 _LOCATOR_64 = struct.Struct("<4sLQL")
+
+_TIMES = struct.Struct("<HHBl")  # 0x5455
 
 _UTF8_NAME = 0x0800  # bit 11, section 4.4.4
 _HAS_DESCRIPTOR = 0x0008  # bit 3, section 4.4.4
@@ -82,17 +84,25 @@ def local_header(entry: Entry, offset: int, crc: int) -> bytes:
     :param offset: where this very record begins in the archive.
     :param crc: of the data; not used where it comes behind them.
     """
-    size = entry.size
-    extra = _times(entry.mtime_ns)
-    if size >= ZIP64_SIZE:
-        extra = _zip64(size, size) + extra
-        size = ZIP64_SIZE
-    needs, flags = _needs(entry, offset), _flags(entry)
-    time, date = _dos_time(entry.mtime_ns)
+    name, size, mtime_ns = entry
+    extra = _local_extra(entry)
+    flags = _flags(size)
     if flags & _HAS_DESCRIPTOR:
         crc = 0
-    fixed = _LOCAL.pack(b"PK\3\4", needs, flags, 0, time, date, crc, size, size, len(entry.name), len(extra))
-    return fixed + entry.name + extra
+    if size > ZIP64_SIZE:
+        size = ZIP64_SIZE
+    fixed = _LOCAL.pack(
+        b"PK\3\4", _needs(entry, offset), flags, 0, _dos_time(mtime_ns), crc, size, size,
+        len(name), len(extra),
+    )  # fmt: skip
+    return fixed + name + extra
+
+
+def local_header_length(entry: Entry) -> int:
+    """
+    How long the record before a member's data is, wherever it stands.
+    """
+    return _LOCAL.size + len(entry.name) + len(_local_extra(entry))
 
 
 def descriptor(entry: Entry, crc: int) -> bytes:
@@ -111,19 +121,25 @@ def central_header(entry: Entry, offset: int, crc: int) -> bytes:
 
     :param offset: where its local header begins in the archive.
     """
-    size = entry.size
-    large = [size, size] if size >= ZIP64_SIZE else []
-    far = [offset] if offset >= ZIP64_SIZE else []
-    extra = _times(entry.mtime_ns)
-    if large or far:
-        extra = _zip64(*large, *far) + extra
-    time, date = _dos_time(entry.mtime_ns)
-    size = min(size, ZIP64_SIZE)
+    name, size, mtime_ns = entry
+    extra = _central_extra(entry, offset)
+    needs, flags = _needs(entry, offset), _flags(size)
+    if size > ZIP64_SIZE:
+        size = ZIP64_SIZE
     fixed = _CENTRAL.pack(
-        b"PK\1\2", _MADE_BY, _needs(entry, offset), _flags(entry), 0, time, date, crc, size, size,
-        len(entry.name), len(extra), 0, 0, 0, _attributes(entry), min(offset, ZIP64_SIZE),
+        b"PK\1\2", _MADE_BY, needs, flags, 0, _dos_time(mtime_ns), crc, size, size,
+        len(name), len(extra), 0, 0, 0, _attributes(entry), min(offset, ZIP64_SIZE),
     )  # fmt: skip
-    return fixed + entry.name + extra
+    return fixed + name + extra
+
+
+def central_header_length(entry: Entry, offset: int) -> int:
+    """
+    How long a member's record in the central directory is.
+
+    :param offset: where its local header begins in the archive.
+    """
+    return _CENTRAL.size + len(entry.name) + len(_central_extra(entry, offset))
 
 
 def end_of_central_directory(count: int, start: int, size: int) -> bytes:
@@ -163,14 +179,36 @@ def _needs(entry: Entry, offset: int) -> int:
     return _NEEDS_FOLDER if _is_folder(entry) else _NEEDS_STORED
 
 
-def _flags(entry: Entry) -> int:
-    return _UTF8_NAME | (_HAS_DESCRIPTOR if has_descriptor(entry.size) else 0)
+def _flags(size: int) -> int:
+    return _UTF8_NAME | _HAS_DESCRIPTOR if has_descriptor(size) else _UTF8_NAME
+
+
+def _local_extra(entry: Entry) -> bytes:
+    """
+    The extra fields of a local header, which must hold both sizes or none (section 4.5.3).
+    """
+    size = entry.size
+    times = _times(entry.mtime_ns)
+    return _zip64(size, size) + times if size >= ZIP64_SIZE else times
+
+
+def _central_extra(entry: Entry, offset: int) -> bytes:
+    """
+    The extra fields of a central header: in the first, only what overflowed.
+    """
+    size = entry.size
+    times = _times(entry.mtime_ns)
+    if size < ZIP64_SIZE and offset < ZIP64_SIZE:
+        return times
+    large = [size, size] if size >= ZIP64_SIZE else []
+    far = [offset] if offset >= ZIP64_SIZE else []
+    return _zip64(*large, *far) + times
 
 
 def _zip64(*values: int) -> bytes:
     """
-    The extended information field (section 4.5.3): only what overflowed, and
-    first of all fields, because Explorer of Windows 7 looks no further.
+    The extended information field (section 4.5.3). It goes first of all fields,
+    because Explorer of Windows 7 looks no further.
     """
     return struct.pack(f"<HH{len(values)}Q", 1, 8 * len(values), *values)
 
@@ -183,15 +221,16 @@ def _times(mtime_ns: int) -> bytes:
     seconds = mtime_ns // 1_000_000_000
     if not -(2**31) <= seconds < 2**31:
         return b""
-    return struct.pack("<HHBl", 0x5455, 5, 1, seconds)
+    return _TIMES.pack(0x5455, 5, 1, seconds)
 
 
-def _dos_time(mtime_ns: int) -> tuple[int, int]:
+def _dos_time(mtime_ns: int) -> int:
     """
-    Time and date in MS-DOS format (section 4.4.6), as UTC, held within its years.
+    Date (the high half) and time in MS-DOS format (section 4.4.6), as UTC, held within its years.
     """
-    seconds = min(max(mtime_ns // 1_000_000_000, _DOS_FIRST), _DOS_LAST)
-    at = gmtime(seconds)
-    time = at.tm_hour << 11 | at.tm_min << 5 | at.tm_sec // 2
-    date = at.tm_year - 1980 << 9 | at.tm_mon << 5 | at.tm_mday
-    return time, date
+    seconds = mtime_ns // 1_000_000_000
+    if not _DOS_FIRST <= seconds <= _DOS_LAST:
+        seconds = max(_DOS_FIRST, min(seconds, _DOS_LAST))
+    year, month, day, hour, minute, second = gmtime(seconds)[:6]
+    date = year - 1980 << 9 | month << 5 | day
+    return date << 16 | hour << 11 | minute << 5 | second // 2

@@ -4,9 +4,10 @@ The store on a local disk: albums are folders below one root.
 
 from __future__ import annotations
 
+import errno
 import os
-import time
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 from isal import isal_zlib
@@ -44,6 +45,10 @@ _TURN = 8 * 1024 * 1024
 _SLOW_SECONDS = 0.01
 _LEFT_TO_THREADS = 32
 
+#: What else is told of a path at which no file lies any more: sockets and
+#: devices can't be opened by ``open(2)``, and the listing has none of them.
+_NO_FILE = NOT_THERE | {errno.ENXIO, errno.ENODEV}
+
 _SHORTER = "it is shorter than it was"
 
 
@@ -54,11 +59,13 @@ class DiskStore:
 
     :param root: the storage root.
     :param in_thread: runs what may wait for the disk.
+    :param clock: tells seconds, to know how long a read took.
     """
 
-    def __init__(self, root: str, in_thread: InThread) -> None:
+    def __init__(self, root: str, in_thread: InThread, clock: Callable[[], float] = perf_counter) -> None:
         self._root = root
         self._in_thread = in_thread
+        self._clock = clock
 
     def list(self, album: str) -> Deferred[Listing]:
         """
@@ -72,7 +79,7 @@ class DiskStore:
 
         :raise NoSuchAlbum: it is gone.
         """
-        return DiskReader(open_album(self._root, album), self._in_thread)
+        return DiskReader(open_album(self._root, album), self._in_thread, self._clock)
 
     def check(self) -> Deferred[None]:
         """
@@ -95,8 +102,9 @@ class DiskReader(Held):
     does not hold, in a thread.
     """
 
-    def __init__(self, folder: int, in_thread: InThread) -> None:
+    def __init__(self, folder: int, in_thread: InThread, clock: Callable[[], float]) -> None:
         super().__init__(folder, in_thread)
+        self._clock = clock
         self._patient = 0
 
     async def read(self, parts: Sequence[Part]) -> list[Data]:
@@ -109,14 +117,14 @@ class DiskReader(Held):
         return got
 
     def _read_at_once(self, parts: Sequence[Part]) -> list[Data]:
-        began = time.perf_counter()
+        began = self._clock()
         got: list[Data] = []
         for part in parts:
             data = self._read_part(part, read_resident)
             if data is None:
                 break
             got.append(data)
-        if time.perf_counter() - began > _SLOW_SECONDS:
+        if self._clock() - began > _SLOW_SECONDS:
             self._patient = _LEFT_TO_THREADS
         return got
 
@@ -137,6 +145,8 @@ class DiskReader(Held):
         except EOFError:
             raise MemberChanged(member.path, _SHORTER) from None
         except OSError as error:
+            # What took its place, a pipe or a folder, need not be readable at all.
+            _require_version(descriptor, member)
             raise Unreadable(member.path, error.strerror) from error
         finally:
             os.close(descriptor)
@@ -246,7 +256,7 @@ def _open_below(folder: int, path: bytes) -> int:
             at = below
         return os.open(name, _FILE_FLAGS, dir_fd=at)
     except OSError as error:
-        if error.errno in NOT_THERE:
+        if error.errno in _NO_FILE:
             raise MemberChanged(path, "it is gone") from None
         raise Unreadable(path, error.strerror) from error
     finally:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 #: Runs a function in a bounded pool of threads: ``in_thread(f, *args)``.
@@ -41,11 +41,17 @@ class Held:
         Do work on the descriptor in a thread.
 
         :param dropped: called with the result when nobody waits for it any more.
-        :return: a ``Deferred`` that may be cancelled; the thread then goes on to
-            the end of its work, and only then the descriptor is closed.
+        :return: a ``Deferred`` that may be cancelled; work that no thread began
+            is then left undone, a thread that is at it goes on to its end, and
+            only then the descriptor is closed.
         """
         waiting: Deferred[Any] = Deferred(lambda _: None)
         self._busy += 1
+
+        def unless_dropped() -> Any:
+            if waiting.called:
+                raise CancelledError
+            return work(*args)
 
         def done(result: Any) -> None:
             self._busy -= 1
@@ -55,7 +61,7 @@ class Held:
             elif not isinstance(result, Failure):
                 dropped(result)
 
-        self.run_in_thread(work, *args).addBoth(done)
+        self.run_in_thread(unless_dropped).addBoth(done)
         return waiting
 
     def close(self) -> None:

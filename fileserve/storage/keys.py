@@ -6,13 +6,12 @@ Pure rules: nothing here touches a disk.
 
 from __future__ import annotations
 
-import os
 import re
 
 #: An album's name: 1 to 128 of the URL's unreserved characters (RFC 3986
 #: section 2.3), the first not a dot, so that ``.``, ``..`` and hidden names
 #: can't be spelt at all.
-_ALBUM = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}", re.ASCII)
+_ALBUM = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}")
 
 
 class BadKey(ValueError):
@@ -57,6 +56,14 @@ def is_member_name(name: bytes) -> bool:
 
 def display_path(path: bytes) -> str:
     """
-    Spell a member's path for a log line, whatever bytes it is made of.
+    Spell a member's path for a log line, whatever bytes it is made of: on one
+    line, with nothing in it that a terminal obeys or that turns the writing.
     """
-    return os.fsdecode(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    text = path.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

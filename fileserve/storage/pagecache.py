@@ -36,6 +36,8 @@ def read_resident(descriptor: int, offset: int, length: int) -> bytearray | None
 def is_resident(descriptor: int, offset: int, length: int) -> bool:
     """
     Tell whether a window seems to be in the page cache, by probing it.
+
+    :param length: more than zero.
     """
     buffers = [bytearray(1)]
     try:

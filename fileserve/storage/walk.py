@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import time
+from collections.abc import Callable
 
 from .interfaces import Folder, Listing, Member, NoSuchAlbum, Unreadable
 from .keys import is_member_name
@@ -28,13 +29,18 @@ NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOL
 
 #: Two changes closer together than this may bear one change time: the kernel's
 #: coarse clock ticks every 1 to 10 ms (CONFIG_HZ), doubled to be sure.
-_TICK_NS = 20_000_000
+TICK_NS = 20_000_000
 
 #: How often an album that changes just now is looked at again.
 _LOOKS = 5
 
 
-def list_album(root: str, album: str) -> Listing:
+def list_album(
+    root: str,
+    album: str,
+    now_ns: Callable[[], int] = time.time_ns,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Listing:
     """
     List an album. Blocks: for a thread.
 
@@ -44,11 +50,16 @@ def list_album(root: str, album: str) -> Listing:
     :raise NoSuchAlbum: there is no such folder.
     :raise Unreadable: a folder or member in it can't be read.
     """
-    for _ in range(_LOOKS):
+    for look in range(_LOOKS):
+        if look:
+            sleep(TICK_NS / 1e9)
+        began = now_ns()
         listing = _walk_album(root, album)
-        if not 0 <= time.time_ns() - listing.changed_ns < _TICK_NS:
+        # What was looked at first may have changed once more while the rest was
+        # walked, so the start of the walk counts. A time in the future comes
+        # from another clock, and waiting would not bring it nearer.
+        if not began - TICK_NS < listing.changed_ns <= now_ns():
             break
-        time.sleep(_TICK_NS / 1e9)
     return listing
 
 
@@ -63,7 +74,8 @@ def open_album(root: str, album: str) -> int:
     except OSError as error:
         if error.errno in NOT_THERE:
             raise NoSuchAlbum("no such album") from None
-        raise Unreadable(b"", error.strerror) from error
+        # Not "from error", whose text has the secret name.
+        raise Unreadable(b"", error.strerror) from None
 
 
 def _walk_album(root: str, album: str) -> Listing:
@@ -93,7 +105,11 @@ class _Walk:
         before = len(self.members)
         about = os.fstat(descriptor)
         self.changed_ns = max(self.changed_ns, about.st_ctime_ns)
-        for name in self._files(descriptor, prefix):
+        try:
+            names = self._files(descriptor, prefix)
+        except OSError as error:
+            raise Unreadable(prefix[:-1], error.strerror) from error
+        for name in names:
             self._subfolder(descriptor, name, prefix, depth + 1)
         if prefix and len(self.members) == before:
             self.empty_folders.append(Folder(prefix[:-1], about.st_mtime_ns))
@@ -121,8 +137,8 @@ class _Walk:
                     continue
                 mode = about.st_mode
                 if stat.S_ISREG(mode):
-                    if mode & 0o444 != 0o444:
-                        _require_readable(descriptor, name, prefix)
+                    if mode & 0o444 != 0o444 and not _readable(descriptor, name, prefix):
+                        continue
                     ctime = about.st_ctime_ns
                     if ctime > changed:  # noqa: PLR1730 - max() is a call for each member
                         changed = ctime
@@ -149,6 +165,15 @@ class _Walk:
             os.close(descriptor)
 
 
-def _require_readable(folder: int, name: bytes, prefix: bytes) -> None:
-    if not os.access(name, os.R_OK, dir_fd=folder, effective_ids=True, follow_symlinks=False):
-        raise Unreadable(prefix + name, "permission denied")
+def _readable(folder: int, name: bytes, prefix: bytes) -> bool:
+    """
+    :return: false for a file that is gone by now.
+    :raise Unreadable: it is there.
+    """
+    if os.access(name, os.R_OK, dir_fd=folder, effective_ids=True, follow_symlinks=False):
+        return True
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    raise Unreadable(prefix + name, "permission denied")

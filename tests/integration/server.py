@@ -5,6 +5,7 @@ A real ``twist fileserve`` for tests: started on a free port of this machine, as
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -93,9 +94,8 @@ class Server:
         )
         if not isinstance(line, str):
             raise Gave(f"it ended with {self.process.returncode}: {self.log}")
-        address = line.partition(_READY)[2].split()[0]
-        if address.startswith("http"):
-            self.port = int(address.rstrip("/").rpartition(":")[2])
+        address = re.search(r"https?://\S+?:(\d+)/", line)
+        self.port = int(address[1]) if address else 0
 
     def ask(self, target: str, method: str = "GET", **headers: str) -> Answer:
         """
