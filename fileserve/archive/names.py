@@ -23,9 +23,7 @@ _UNDECODED = "\udc80-\udcff"
 _UNDECODED_BYTE = re.compile(f"[{_UNDECODED}]")
 
 # How a name of a device on Windows begins; whatever extension it has, it is one.
-_DEVICE = re.compile(
-    r"(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3])[ ]*(?:\.|\Z)"
-)
+_DEVICE = re.compile(r"(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3])[ ]*(?:\.|\Z)")
 
 # Names that need no change, if they are not too long and in the normal form.
 _SAFE = re.compile(f"(?!{_DEVICE.pattern})[^{_HOSTILE}{_UNDECODED}]*[^{_HOSTILE}{_UNDECODED}. ]")
@@ -85,14 +83,13 @@ def _by_folder(paths: Iterable[bytes]) -> dict[bytes, dict[bytes, bytes]]:
     """
     inside: dict[bytes, dict[bytes, bytes]] = {b"": {}}
     for path in paths:
-        while True:
-            above, slash, name = path.removesuffix(b"/").rpartition(b"/")
+        child, is_known = path, False
+        while not is_known:
+            above, slash, name = child.removesuffix(b"/").rpartition(b"/")
             folder = above + slash
-            if folder in inside:
-                inside[folder][path] = name
-                break
-            inside[folder] = {path: name}
-            path = folder
+            is_known = folder in inside
+            inside.setdefault(folder, {})[child] = name
+            child = folder
     return inside
 
 
@@ -142,7 +139,8 @@ def _numbered(name: str, taken: set[str], numbers: dict[str, int]) -> str:
 def _identity(name: str) -> str:
     """
     What two names share that some system takes for one: compatibility caseless
-    matching (Unicode 3.13 D146), of capitals too, for ``ı`` and ``i`` share one.
+    matching (Unicode 3.13 D146), of capitals too, because Turkish has two kinds
+    of ``i`` that elsewhere share one.
     """
     if name.isascii():
         return name.lower()

@@ -26,6 +26,10 @@ CHUNK = 256 * 1024
 #: A member larger than this is sent by itself and not gathered.
 LARGE = CHUNK // 2
 
+#: So much is gathered without asking the consumer for room: the records
+#: between two large bodies.
+_UNASKED = 4 * 1024
+
 #: So many records go into one chunk at the most: some 3 milliseconds of making them.
 _RECORDS = 1000
 
@@ -135,19 +139,20 @@ class ArchiveProducer:
         Send a part of the archive, cut where chunks and large bodies begin.
         """
         gathered: list[Piece] = []
-        room = await self._room()
+        room = _UNASKED
         for piece in self._plan.layout.pieces(span.start, span.stop):
-            large = piece.kind is Kind.BODY and piece.length > LARGE
-            if gathered and (large or self._needs(piece) > room or len(gathered) >= _RECORDS):
+            if piece.kind is Kind.BODY and piece.length > LARGE:
+                await self._send_gathered(gathered)
+                await self._send_large(piece)
+                gathered, room = [], _UNASKED
+                continue
+            needed = self._needs(piece)
+            if needed > room or len(gathered) >= _RECORDS:
                 await self._send_gathered(gathered)
                 gathered, room = [], await self._room()
-            if large:
-                await self._send_large(piece)
-            else:
-                gathered.append(piece)
-                room -= piece.length
-        if gathered:
-            await self._send_gathered(gathered)
+            gathered.append(piece)
+            room -= piece.length
+        await self._send_gathered(gathered)
 
     async def _room(self) -> int:
         """
@@ -169,12 +174,14 @@ class ArchiveProducer:
         """
         Send pieces as one chunk: bodies are read first, for the headers need their CRC-32.
         """
+        if not pieces:
+            return
         parts = [
             Part(self._member(piece.entry), piece.offset, piece.length)
             for piece in pieces
             if piece.kind is Kind.BODY
         ]
-        bodies = await self._reader.read(parts) if parts else []
+        bodies = await self._reader.read(parts) if parts else ()
         checksums = self._plan.checksums
         for part, data in zip(parts, bodies, strict=True):
             if len(data) == part.member.size and checksums.get(part.member) is None:

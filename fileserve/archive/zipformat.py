@@ -86,13 +86,11 @@ def local_header(entry: Entry, offset: int, crc: int) -> bytes:
     """
     name, size, mtime_ns = entry
     extra = _local_extra(entry)
-    flags = _flags(size)
+    flags, said = _flags(size), min(size, ZIP64_SIZE)
     if flags & _HAS_DESCRIPTOR:
         crc = 0
-    if size > ZIP64_SIZE:
-        size = ZIP64_SIZE
     fixed = _LOCAL.pack(
-        b"PK\3\4", _needs(entry, offset), flags, 0, _dos_time(mtime_ns), crc, size, size,
+        b"PK\3\4", _needs(entry, offset), flags, 0, _dos_time(mtime_ns), crc, said, said,
         len(name), len(extra),
     )  # fmt: skip
     return fixed + name + extra
@@ -123,11 +121,9 @@ def central_header(entry: Entry, offset: int, crc: int) -> bytes:
     """
     name, size, mtime_ns = entry
     extra = _central_extra(entry, offset)
-    needs, flags = _needs(entry, offset), _flags(size)
-    if size > ZIP64_SIZE:
-        size = ZIP64_SIZE
+    needs, flags, said = _needs(entry, offset), _flags(size), min(size, ZIP64_SIZE)
     fixed = _CENTRAL.pack(
-        b"PK\1\2", _MADE_BY, needs, flags, 0, _dos_time(mtime_ns), crc, size, size,
+        b"PK\1\2", _MADE_BY, needs, flags, 0, _dos_time(mtime_ns), crc, said, said,
         len(name), len(extra), 0, 0, 0, _attributes(entry), min(offset, ZIP64_SIZE),
     )  # fmt: skip
     return fixed + name + extra
@@ -194,15 +190,13 @@ def _local_extra(entry: Entry) -> bytes:
 
 def _central_extra(entry: Entry, offset: int) -> bytes:
     """
-    The extra fields of a central header: in the first, only what overflowed.
+    The extra fields of a central header; that of Zip64 holds only what overflowed.
     """
     size = entry.size
     times = _times(entry.mtime_ns)
-    if size < ZIP64_SIZE and offset < ZIP64_SIZE:
-        return times
-    large = [size, size] if size >= ZIP64_SIZE else []
-    far = [offset] if offset >= ZIP64_SIZE else []
-    return _zip64(*large, *far) + times
+    large = (size, size) if size >= ZIP64_SIZE else ()
+    far = (offset,) if offset >= ZIP64_SIZE else ()
+    return _zip64(*large, *far) + times if large or far else times
 
 
 def _zip64(*values: int) -> bytes:

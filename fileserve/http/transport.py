@@ -91,7 +91,6 @@ class _SendsFiles:
         connected: bool
         disconnecting: bool
         startWriting: Callable[[], None]
-        stopWriting: Callable[[], None]
         abortConnection: Callable[[], None]
 
     def __init__(self, *args: Any, stall_timeout: float) -> None:
@@ -137,16 +136,21 @@ class _SendsFiles:
         """
         Send what was written, and once that is gone, of the file's part.
         """
-        if self._part is not None and not self._unsent:
-            return self._send_part(self._part)
         if self._asked_for_room is not None and not self._unsent and not self.disconnecting:
             self._tell_room(self._asked_for_room)
             return None
-        result: BaseException | None = super().doWrite()  # type: ignore[misc]
-        if result is None and (self._part is not None or self._asked_for_room is not None):
-            # Twisted's doWrite stopped writing when its buffer was empty.
-            self.startWriting()
-        return result
+        if self._unsent or self._part is None:
+            result: BaseException | None = super().doWrite()  # type: ignore[misc]
+            if result is not None or self._unsent or self._part is None:
+                return result
+        return self._send_part(self._part)
+
+    def stopWriting(self) -> None:
+        """
+        Stop only when nothing waits: Twisted does when its own buffer is empty.
+        """
+        if self._part is None and self._asked_for_room is None:
+            super().stopWriting()  # type: ignore[misc]
 
     def room(self) -> Deferred[int]:
         """

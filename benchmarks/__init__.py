@@ -1,0 +1,3 @@
+"""
+Side by side with the peers: ``python -m benchmarks`` runs every measure, ``python -m benchmarks NAME`` one.
+"""

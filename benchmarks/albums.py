@@ -1,0 +1,169 @@
+"""
+The albums that are measured: trees of files that do not compress, made once in a work directory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from attrs import field, frozen
+
+MEMBER_TIME = 1_600_000_000
+"""The modification time of every member, seconds since 1970: old, so that none seems to be in the making."""
+
+_GULP = 1 << 20
+
+
+@frozen
+class Scale:
+    """
+    How much of everything: the sizes that the targets speak of, or little ones for a quick look.
+    """
+
+    large_members: int = 200
+    large_size: int = 5 << 20
+    small_members: int = 10_000
+    small_size: int = 10 << 10
+    most_members: int = 100_000
+    huge_size: int = 5 << 30
+    stalled_clients: int = 1_000
+    slow_clients: int = 100
+    seconds: float = 10.0
+
+
+QUICK = Scale(20, 5 << 20, 1_000, 10 << 10, 1_000, 512 << 20, 100, 20, 3.0)
+
+
+@frozen
+class Albums:
+    """
+    A storage root below ``work``, and beside it the ready-made ZIPs.
+    """
+
+    work: Path
+    scale: Scale
+    storage: Path = field(init=False)
+    zips: Path = field(init=False)
+
+    @storage.default
+    def _storage(self) -> Path:
+        return self.work / "albums"
+
+    @zips.default
+    def _zips(self) -> Path:
+        return self.work / "zips"
+
+    def large(self) -> str:
+        """
+        Photos: few and large.
+        """
+        members, size = self.scale.large_members, self.scale.large_size
+        return self._album(f"large-{members}", lambda to: fill(to, members, size))
+
+    def small(self) -> str:
+        """
+        Previews: many and small.
+        """
+        members, size = self.scale.small_members, self.scale.small_size
+        return self._album(f"small-{members}", lambda to: fill(to, members, size))
+
+    def members(self, count: int) -> str:
+        """
+        So many members that hardly have any bytes.
+        """
+        return self._album(f"members-{count}", lambda to: fill(to, count, 64))
+
+    def huge_member(self) -> str:
+        """
+        One member of ``huge_size`` bytes, all of it a hole: it costs no disk.
+        """
+        size = self.scale.huge_size
+        return self._album(f"huge-member-{size >> 20}", lambda to: _sparse(to / "movie.mp4", size))
+
+    def huge_album(self) -> str:
+        """
+        ``huge_size`` bytes in members like those of the large album, which they are links to.
+        """
+        sources = sorted((self.storage / self.large()).rglob("*.jpg"))
+        count = self.scale.huge_size // self.scale.large_size
+        return self._album(f"huge-album-{count}", lambda to: _link(to, sources, count))
+
+    def _album(self, name: str, make: Callable[[Path], None]) -> str:
+        finished = self.storage / name
+        if not finished.exists():
+            self.storage.mkdir(parents=True, exist_ok=True)
+            unfinished = self.work / f"{name}.unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            os.sync()
+            unfinished.rename(finished)
+        return name
+
+    def ready_zip(self, album: str) -> Path:
+        """
+        The album as a ZIP file, for a server that only sends what is there.
+        """
+        finished = self.zips / f"{album}.zip"
+        if not finished.exists():
+            self.zips.mkdir(parents=True, exist_ok=True)
+            unfinished = finished.with_suffix(".unfinished")
+            with zipfile.ZipFile(unfinished, "w") as archive:
+                for path in self.files(album):
+                    archive.write(path, path.relative_to(self.storage / album))
+            os.sync()
+            unfinished.rename(finished)
+        return finished
+
+    def files(self, album: str) -> Iterator[Path]:
+        """
+        Every member of an album.
+        """
+        return (path for path in sorted((self.storage / album).rglob("*")) if path.is_file())
+
+    def into_cache(self, album: str) -> None:
+        """
+        Read the whole album, so that the kernel has it in memory.
+        """
+        for path in self.files(album):
+            with path.open("rb", buffering=0) as source:
+                while source.read(_GULP):
+                    pass
+
+    def out_of_cache(self, album: str) -> None:
+        """
+        Have the kernel forget the album's bytes.  Needs them written to the disk, which ``_album`` saw to.
+        """
+        for path in self.files(album):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+
+
+def fill(folder: Path, members: int, size: int) -> None:
+    """
+    Make so many files of ``size`` random bytes, 1,000 to a sub-folder.
+    """
+    for number in range(members):
+        path = folder / f"{number // 1000:03}" / f"IMG_{number:06}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(os.urandom(size))
+        os.utime(path, (MEMBER_TIME, MEMBER_TIME))
+
+
+def _sparse(path: Path, size: int) -> None:
+    path.touch()
+    os.truncate(path, size)
+    os.utime(path, (MEMBER_TIME, MEMBER_TIME))
+
+
+def _link(folder: Path, sources: list[Path], count: int) -> None:
+    for number in range(count):
+        path = folder / f"IMG_{number:06}.jpg"
+        path.hardlink_to(sources[number % len(sources)])
