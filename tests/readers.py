@@ -1,8 +1,8 @@
 """
 Programs of others that read ZIP files, as judges of ours.
 
-Each is asked in one way: what its names are, having read every member to its end, and to unpack.  A reader
-that is not installed skips the test with a printed reason, or fails it where ``FILESERVE_REQUIRE_ALL`` is set.
+Each is asked for two things: the names, having read every member to its end, and to unpack.  A reader that
+is not installed skips the test with a printed reason, or fails it where ``FILESERVE_REQUIRE_ALL`` is set.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from tests.integration.server import missing, need
 
 _JAVA_SOURCE = Path(__file__).parent / "java" / "Reader.java"
 
-# Whatever the language and encoding of whoever runs the tests.
-_ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8"}
+# Whatever the language and encoding of whoever runs the tests. Far from Greenwich, a time that is meant as
+# UTC and taken as local can't come out right.
+_ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "TST-5:45"}
 
 _CHUNK = 1 << 20
 
@@ -92,7 +93,8 @@ class InfoZip:
     def read(self, archive: Path) -> Sequence[bytes]:
         if _is_empty(archive):
             done = _run(["unzip", "-t", str(archive)])
-            if done.returncode != self._WARNS_OF_NOTHING or b"zipfile is empty" not in done.stdout + done.stderr:
+            warned = b"zipfile is empty" in done.stdout + done.stderr
+            if done.returncode != self._WARNS_OF_NOTHING or not warned:
                 raise Rejected(_said(done))
             return []
         _sound(["unzip", "-tqq", str(archive)])
@@ -207,7 +209,9 @@ def _is_empty(archive: Path) -> bool:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=_ENVIRONMENT, check=False)
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, env=_ENVIRONMENT, check=False
+    )
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from fileserve.archive.layout import Kind, Layout, Piece
 from fileserve.archive.zipformat import Entry
 
-# The polynomial of CRC-32 (APPNOTE section 4.4.7) with the lowest power in the highest bit, and two powers of x.
+# The polynomial of CRC-32 (APPNOTE section 4.4.7), and two powers of x; the lowest power is the highest bit.
 _POLYNOMIAL = 0xEDB88320
 _ONE = 1 << 31
 _X_TO_THE_8 = 1 << 23

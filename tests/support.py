@@ -279,6 +279,7 @@ class SlowConsumer:
     :param limit: bytes that it holds before it pauses the producer.
     :param sends_files: whether it also takes parts of files, as a TCP transport does.
     :param files_by_hand: whether such a part is sent only by `send_next_file`.
+    :ivar writes: the size of each piece that was written, other than from files.
     :ivar peak: the most bytes that it ever held.
     :ivar unasked: how many times it was given something while the producer was paused.
     """
@@ -287,6 +288,7 @@ class SlowConsumer:
         self.limit = limit
         self.sends_files = sends_files
         self.received = bytearray()
+        self.writes: list[int] = []
         self.peak = self.held = self.unasked = 0
         self.registered = self.unregistered = 0
         self.producer: Any = None
@@ -308,6 +310,7 @@ class SlowConsumer:
         assert self.producer is not None
         assert isinstance(data, bytes)
         self._take(data)
+        self.writes.append(len(data))
         self.held += len(data)
         self.peak = max(self.peak, self.held)
         if self.held > self.limit and not self.paused:

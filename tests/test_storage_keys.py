@@ -21,7 +21,8 @@ patient = settings(deadline=None)
 UNRESERVED = string.ascii_letters + string.digits + "-._~"
 
 # What of a path makes trouble, often enough to meet.
-fragments = st.sampled_from([b"a", b"b.jpg", b".", b"..", b"/", b"//", b"\0", b"\\", b" ", b"\xff", b"%2e", b"\n"])
+fragments = st.sampled_from([b"a", b"b.jpg", b".", b"..", b"/", b"//", b"\0", b"\\", b" ", b"\xff", b"\n"])
+disk_names = st.binary(min_size=1, max_size=5).filter(lambda name: not set(name) & {0, 0x2F})
 paths = st.one_of(st.binary(max_size=12), st.lists(fragments, max_size=6).map(b"".join))
 
 
@@ -35,7 +36,8 @@ class AlbumNameTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """Nothing that climbs, hides, is too long, or ends in what a regular expression may overlook."""
-        for name in ("", ".", "..", ".hidden", "a/b", "/", "a\\b", "x" * 129, "a\n", "a\0", "a b", "%2e", "é", "٣", "\udcff"):
+        climbing = ("", ".", "..", ".hidden", "a/b", "/", "a\\b")
+        for name in (*climbing, "x" * 129, "a\n", "a\0", "a b", "%2e", "é", "٣", "\udcff"):
             self.assertRaises(BadKey, album_name, name)
 
     @patient
@@ -70,13 +72,14 @@ class MemberPathTests(SynchronousTestCase):
 
     def test_examples(self) -> None:
         """Any bytes may be a name, for a disk takes any."""
-        for path in (b"1.jpg", b"2024/summer/1.jpg", b"a\\b", b"\xff\xfe", b" ", b"~", b"C:", "Фото.jpg".encode(), b"a..b", b"a\n"):
+        common = (b"1.jpg", b"2024/summer/1.jpg", "Фото.jpg".encode())
+        for path in (*common, b"a\\b", b"\xff\xfe", b" ", b"~", b"C:", b"a..b", b"a\n"):
             self.assertEqual(member_path(path), path)
 
     def test_refused(self) -> None:
         """Nothing that climbs, is absolute, hides at any depth, is empty, or ends early for C."""
-        for path in (b"", b"/", b"/a", b"a/", b"a//b", b".", b"..", b"a/..", b"../a", b"a/../b", b"a/./b", b".a", b"a/.b",
-                     b".a/b", b"a\0", b"\0", b"a/\0/b"):
+        climbing = (b".", b"..", b"a/..", b"../a", b"a/../b", b"a/./b", b"/a", b"/")
+        for path in (*climbing, b"", b"a/", b"a//b", b".a", b"a/.b", b".a/b", b"a\0", b"\0", b"a/\0/b"):
             self.assertRaises(BadKey, member_path, path)
 
     @patient
@@ -94,9 +97,9 @@ class MemberPathTests(SynchronousTestCase):
         self.assertFalse(re.search(rb"(^|/)\.", path))
 
     @patient
-    @given(st.lists(st.binary(min_size=1, max_size=5).filter(lambda name: not set(name) & {0, 0x2F}), min_size=1))
+    @given(st.lists(disk_names, min_size=1))
     def test_made_of_member_names(self, names: list[bytes]) -> None:
-        """A path is a member's exactly when each of its names belongs to an album, as the walk over a disk has it."""
+        """A path is a member's exactly when each of its names belongs to an album, as a walk has it."""
         path = b"/".join(names)
         if all(map(is_member_name, names)):
             self.assertEqual(member_path(path), path)

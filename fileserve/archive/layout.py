@@ -1,9 +1,9 @@
 """
 Where everything stands in an archive, to the byte, before any member is read.
 
-Pure rules. No record's length depends on a CRC-32. The lengths come from the same
-functions as the records: what varies in them, name and extra fields, is made for
-both, so the promised length and the sent one can't differ.
+Pure rules. No record's length depends on a CRC-32. All that varies in length, names
+and extra fields, is made by the same functions for counting as for sending, so the
+promised length and the sent one can't differ.
 """
 
 from __future__ import annotations

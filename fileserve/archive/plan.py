@@ -75,6 +75,13 @@ class Plan:
         return _plan(self.album, self.listing, pairs, self.checksums)
 
 
+def _weight(plan: Plan) -> int:
+    """
+    What remembering a plan costs, in members; an empty one is not free.
+    """
+    return len(plan.members) + 1
+
+
 def _plan(
     album: str,
     listing: Listing,
@@ -184,10 +191,10 @@ class Planner:
     def _remember(self, plan: Plan) -> None:
         self._remembered[plan.album] = plan
         self._remembered.move_to_end(plan.album)
-        total = sum(len(each.members) for each in self._remembered.values())
+        total = sum(map(_weight, self._remembered.values()))
         while total > _REMEMBERED_MEMBERS:
             _, oldest = self._remembered.popitem(last=False)
-            total -= len(oldest.members)
+            total -= _weight(oldest)
 
     async def _known(self, album: str) -> Crcs:
         try:

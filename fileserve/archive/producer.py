@@ -13,7 +13,15 @@ from zope.interface import implementer
 
 from fileserve.http.ranges import Span
 from fileserve.http.site import Request
-from fileserve.storage.interfaces import IAlbumReader, IDescriptor, IOpenMember, Member, MemberChanged, Part
+from fileserve.storage.interfaces import (
+    IAlbumReader,
+    IDescriptor,
+    IOpenMember,
+    Member,
+    MemberChanged,
+    Part,
+    Unreadable,
+)
 
 from .layout import Kind, Piece
 from .plan import Plan
@@ -147,11 +155,11 @@ class ArchiveProducer:
                 gathered, room = [], _UNASKED
                 continue
             needed = self._needs(piece)
-            if needed > room or len(gathered) >= _RECORDS:
+            if needed and (needed > room or len(gathered) >= _RECORDS):
                 await self._send_gathered(gathered)
                 gathered, room = [], await self._room()
             gathered.append(piece)
-            room -= piece.length
+            room -= needed
         await self._send_gathered(gathered)
 
     async def _room(self) -> int:
@@ -162,9 +170,11 @@ class ArchiveProducer:
 
     def _needs(self, piece: Piece) -> int:
         """
-        The room a piece takes in a chunk. A header goes with its small body, so
-        that reading the body once gives both.
+        The room to look for before a piece joins a chunk. A header asks for its
+        small body too, which stays with it, so that reading it once gives both.
         """
+        if piece.kind is Kind.BODY:
+            return 0
         if piece.kind is not Kind.LOCAL_HEADER:
             return piece.length
         size = self._plan.layout.entries[piece.entry].size
@@ -255,6 +265,8 @@ class ArchiveProducer:
             await self._handed_on(sent)
         except EOFError:
             raise MemberChanged(opened.member.path, "it is shorter than it was") from None
+        except OSError as error:
+            raise Unreadable(opened.member.path, error.strerror) from error
         finally:
             if sent is not None:
                 _abandon(sent)

@@ -19,7 +19,7 @@ from twisted.web import http, server
 
 from .forwarded import Network, client_address
 from .redaction import log_path, log_text
-from .transport import ISendsFiles
+from .transport import sends_files
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -124,7 +124,7 @@ class Request(server.Request):
         """
         Whether `send_file` can be used.
         """
-        return ISendsFiles.providedBy(self.transport)
+        return sends_files(self.transport)
 
     def room(self) -> Deferred[int]:
         """
@@ -188,6 +188,12 @@ class Site(server.Site):
         self._logs_access = logging.access
         self._channels: set[Channel] = set()
         self._resting: Deferred[None] | None = None
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        What is offered to clients under TLS (RFC 7301): what `Channel` speaks.
+        """
+        return [b"http/1.1", b"http/1.0"]
 
     @property
     def connections(self) -> int:

@@ -7,9 +7,12 @@ documents its ``transport`` attribute for that).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
+import sys
+import termios
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 
 #: The most that one ``sendfile`` is asked for, so that clients take turns.
 _TURN = 2 * 1024 * 1024
+
+
+#: How often within the time that a client may stall it is looked at.
+_LOOKS = 16
 
 
 class ISendsFiles(Interface):
@@ -80,6 +87,9 @@ class _SendsFiles:
     SEND_LIMIT = 1024 * 1024
 
     _unsent = 0
+    #: Bytes given to the kernel, and how many of them the client had at the last look.
+    _given = 0
+    _taken = 0
     _part: _FilePart | None = None
     _asked_for_room: Deferred[int] | None = None
     _watch: IDelayedCall | None = None
@@ -119,7 +129,7 @@ class _SendsFiles:
         written: int | BaseException = super().writeSomeData(data)  # type: ignore[misc]
         if isinstance(written, int) and written > 0:
             self._unsent -= written
-            self._progressed = self.reactor.seconds()
+            self._given += written
         return written
 
     def send_file(self, descriptor: int, offset: int, length: int) -> Deferred[None]:
@@ -147,9 +157,10 @@ class _SendsFiles:
 
     def stopWriting(self) -> None:
         """
-        Stop only when nothing waits: Twisted does when its own buffer is empty.
+        Stop only when nothing waits any more, or it can't: Twisted does when its
+        own buffer is empty.
         """
-        if self._part is None and self._asked_for_room is None:
+        if not self.connected or (self._part is None and self._asked_for_room is None):
             super().stopWriting()  # type: ignore[misc]
 
     def room(self) -> Deferred[int]:
@@ -192,7 +203,7 @@ class _SendsFiles:
         except OSError as error:
             self._end_part(part, error)
             return None
-        self._progressed = self.reactor.seconds()
+        self._given += sent
         part.offset += sent
         part.left -= sent
         if not sent:
@@ -232,23 +243,33 @@ class _SendsFiles:
 
     def _watch_progress(self) -> None:
         """
-        Begin to watch, before something is given to a client that had all:
-        one timer in each ``stall_timeout``, however much is written.
+        Begin to watch, before something is given to a client that had all: by
+        few timers, however much is written.
         """
         if not self._waits:
             self._progressed = self.reactor.seconds()
         if self._watch is None:
-            self._watch = self.reactor.callLater(self._stall_timeout, self._look)
+            self._watch = self.reactor.callLater(self._stall_timeout / _LOOKS, self._look)
 
     def _look(self) -> None:
         self._watch = None
         if not self._waits:
             return
-        left = self._progressed + self._stall_timeout - self.reactor.seconds()
-        if left <= 0:
+        now, taken = self.reactor.seconds(), self._given - self._in_kernel()
+        if taken != self._taken:
+            self._taken, self._progressed = taken, now
+        if now - self._progressed >= self._stall_timeout:
             self.abortConnection()
         else:
-            self._watch = self.reactor.callLater(left, self._look)
+            self._watch = self.reactor.callLater(self._stall_timeout / _LOOKS, self._look)
+
+    def _in_kernel(self) -> int:
+        """
+        How many bytes the kernel still holds for the client. A slow one may take
+        from a large buffer for long before the kernel wants more from us.
+        """
+        held = fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ of tcp(7), unix(7)
+        return int.from_bytes(held, sys.byteorder)
 
 
 @implementer(ISendsFiles)
@@ -263,6 +284,17 @@ class UNIXFileServer(_SendsFiles, unix.Server):  # type: ignore[misc]
     """
     A connection over a UNIX socket that sends files.
     """
+
+
+def sends_files(transport: object) -> bool:
+    """
+    Tell whether a transport itself provides `ISendsFiles`.
+
+    Twisted's wrappers (`ProtocolWrapper`, and so TLS) declare all that the
+    transport below them provides and pass calls on to it: asked for the
+    interface, one would send files past its own encryption.
+    """
+    return isinstance(transport, _SendsFiles)
 
 
 def make_ports_send_files(port: object, stall_timeout: float) -> None:

@@ -12,45 +12,20 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from http.client import HTTPConnection
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from unittest import SkipTest, TestCase
 
-from attrs import frozen
+from .clients import LOOPBACK, PATIENCE, Answer, Download, GaveUp, ask, connect, eventually, exchange
 
 #: Where the project lies: what is tested is this tree, wherever Twisted is installed.
 PROJECT = Path(__file__).resolve().parents[2]
 
-#: Seconds that anything may take before the test fails. No test measures with it.
-PATIENCE = 60.0
-
-T = TypeVar("T")
+#: A free port of this machine, which the ready line tells.
+ENDPOINT = f"tcp:0:interface={LOOPBACK}"
 
 _READY = "fileserve is ready: "
-_LOOPBACK = "127.0.0.1"
-
-
-class Gave(AssertionError):
-    """
-    Something did not happen in time.
-    """
-
-
-@frozen
-class Answer:
-    """
-    A response, read to its end.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def __getitem__(self, name: str) -> str:
-        return self.headers[name.lower()]
 
 
 class Server:
@@ -85,7 +60,7 @@ class Server:
         """
         Wait for the line that tells the address.
 
-        :raise Gave: it ended before, or took too long.
+        :raise GaveUp: it ended before, or took too long.
         """
         line = eventually(
             lambda: self.process.poll() is not None
@@ -93,7 +68,7 @@ class Server:
             "the ready line",
         )
         if not isinstance(line, str):
-            raise Gave(f"it ended with {self.process.returncode}: {self.log}")
+            raise GaveUp(f"it ended with {self.process.returncode}: {self.log}")
         address = re.search(r"https?://\S+?:(\d+)/", line)
         self.port = int(address[1]) if address else 0
 
@@ -105,16 +80,21 @@ class Server:
 
     def connect(self, receive_buffer: int | None = None) -> socket.socket:
         """
-        A plain connection, for clients that misbehave; the caller closes it.
-
-        :param receive_buffer: bytes; a small one makes a client slow from its first byte on.
+        A plain connection, for clients that misbehave: see `connect`. The caller closes it.
         """
-        client = socket.socket()
-        client.settimeout(PATIENCE)
-        if receive_buffer is not None:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        client.connect((_LOOPBACK, self.port))
-        return client
+        return connect(self.port, receive_buffer)
+
+    def exchange(self, request: bytes) -> bytes:
+        """
+        Send bytes as they are: see `exchange`.
+        """
+        return exchange(self.port, request)
+
+    def download(self, target: str, *fields: str) -> Download:
+        """
+        Begin a download that reads slowly: see `Download`.
+        """
+        return Download(self.port, target, *fields)
 
     def descriptors(self) -> list[str]:
         """
@@ -141,7 +121,7 @@ class Server:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
-        raise Gave("it has no resident set any more")
+        raise GaveUp("it has no resident set any more")
 
     def metric(self, name: str) -> float:
         """
@@ -150,7 +130,7 @@ class Server:
         lines = ask(self.admin, "/metrics").body.decode().splitlines()
         figures = [line for line in lines if line.startswith((f"{name} ", name + "{"))]
         if not figures:
-            raise Gave(f"no {name} among the metrics")
+            raise GaveUp(f"no {name} among the metrics")
         return sum(float(line.rpartition(" ")[2]) for line in figures)
 
     def signal(self, number: signal.Signals) -> None:
@@ -171,7 +151,7 @@ class Server:
             return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise Gave(f"SIGTERM did not end it: {self.log}") from None
+            raise GaveUp(f"SIGTERM did not end it: {self.log}") from None
 
     def kill(self) -> None:
         """
@@ -185,7 +165,7 @@ def start(
     case: TestCase,
     root: Path,
     *options: str,
-    listen: Sequence[str] = (f"tcp:0:interface={_LOOPBACK}",),
+    listen: Sequence[str] = (ENDPOINT,),
     state: Path | None = None,
     **how: Any,
 ) -> Server:
@@ -204,7 +184,7 @@ def start(
         "--state",
         str(state or folder(case)),
         "--admin",
-        f"tcp:{admin}:interface={_LOOPBACK}",
+        f"tcp:{admin}:interface={LOOPBACK}",
         *listeners,
         *options,
         **how,
@@ -273,41 +253,12 @@ def environment(**variables: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(PROJECT), **variables}
 
 
-def ask(port: int, target: str, method: str = "GET", **headers: str) -> Answer:
-    """
-    Make one request on a connection of its own.
-    """
-    connection = HTTPConnection(_LOOPBACK, port, timeout=PATIENCE)
-    try:
-        connection.request(method, target, headers={n.replace("_", "-"): v for n, v in headers.items()})
-        response = connection.getresponse()
-        fields = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, fields, response.read())
-    finally:
-        connection.close()
-
-
-def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> T:
-    """
-    Look again and again until there is something to see.
-
-    :return: the first true value.
-    :raise Gave: nothing came of it.
-    """
-    end = time.monotonic() + patience
-    while not (seen := look()):
-        if time.monotonic() > end:
-            raise Gave(f"waited in vain for {what}")
-        time.sleep(0.02)
-    return seen
-
-
 def free_port() -> int:
     """
     A port that nobody listens on just now.
     """
     with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
+        probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
 
