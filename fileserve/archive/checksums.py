@@ -15,8 +15,12 @@ from twisted.python.failure import Failure
 from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts
 from fileserve.storage.interfaces import IAlbumReader, Member, MemberChanged, NoSuchAlbum
 
-#: Values found are kept for good at the latest when there are so many new ones.
-_SAVE_AT = 1000
+#: Values are kept for good when finding them again would mean to read so many
+#: bytes, and at the end of a transfer. Seldom, for it takes time from the sending.
+_SAVE_AT = 1024 * 1024 * 1024
+
+#: What opening a member costs, as bytes that are read in that time.
+_OPENING = 32 * 1024
 
 
 class Checksums:
@@ -43,7 +47,8 @@ class Checksums:
         self._members = {member.path: member for member in members}
         self._crcs = _still_true(self._members.values(), known)
         self._stale = len(known) > len(self._crcs)
-        self._unsaved: list[tuple[bytes, str, int]] = []
+        self._unsaved: list[tuple[Member, int]] = []
+        self._unsaved_effort = 0
         self._computing: dict[bytes, _Shared] = {}
 
     def get(self, member: Member) -> int | None:
@@ -92,15 +97,17 @@ class Checksums:
         if self._crcs.setdefault(member.path, crc) != crc:
             # Two readings of one version differ: the version can't be trusted.
             raise MemberChanged(member.path, "its bytes changed and its version did not")
-        self._unsaved.append((member.path, member.version, crc))
-        if len(self._unsaved) >= _SAVE_AT:
+        self._unsaved.append((member, crc))
+        self._unsaved_effort += member.size + _OPENING
+        if self._unsaved_effort >= _SAVE_AT:
             self.save()
 
     def save(self) -> Deferred[None]:
         """
         Keep what was found in the catalogue. Failing to is logged: it costs only time.
         """
-        news, self._unsaved = self._unsaved, []
+        news = [(member.path, member.version, crc) for member, crc in self._unsaved]
+        self._unsaved, self._unsaved_effort = [], 0
         kept = self._facts.remember(self._album, news) if news else succeed(None)
         if self._stale:
             self._stale = False

@@ -117,10 +117,11 @@ def _entity_tag(pairs: Iterable[tuple[Entry, Member | None]]) -> bytes:
     A member's version stands for its bytes, for reading them all would keep the
     first byte waiting. Names have no NUL, so no two albums spell the same text.
     """
-    digest = hashlib.sha256(_FORMAT)
-    for entry, member in pairs:
-        version = member.version if member is not None else ""
-        digest.update(b"%b\0%d %b\0" % (entry.name, entry.mtime_ns, version.encode()))
+    told = [
+        b"%b\0%d %b\0" % (entry.name, entry.mtime_ns, member.version.encode() if member else b"")
+        for entry, member in pairs
+    ]
+    digest = hashlib.sha256(_FORMAT + b"".join(told))
     return b'"' + digest.hexdigest()[:32].encode() + b'"'
 
 
