@@ -4,6 +4,7 @@ The running server: it listens, says when it is ready, and comes to rest.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -90,6 +91,11 @@ class Server(Service):
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
+        # All that was made until now stays as long as the process: collecting
+        # garbage among it again and again would take 40 ms each time, in the
+        # middle of planning an archive of 10,000 members (measured 2026-11).
+        gc.collect()
+        gc.freeze()
         self._announced = Deferred.fromCoroutine(self._announce())
         self._announced.addErrback(self._not_announced)
         if self._stages.notifier.watchdog_interval is not None:

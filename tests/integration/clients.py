@@ -19,7 +19,7 @@ LOOPBACK = "127.0.0.1"
 PATIENCE = 60.0
 
 # Bytes. So little is taken off the server's hands as long as a slow client does not read.
-_SMALL_BUFFER = 4096
+SMALL_BUFFER = 4096
 _LARGE_BUFFER = 4 << 20
 
 T = TypeVar("T")
@@ -98,11 +98,14 @@ class Download:
     """
     A client that has read nothing but the headers, and then reads as it is told.
 
+    :param receive_buffer: see `connect`; ``None`` lets the kernel take some megabytes ahead.
     :ivar length: the promised bytes of the body.
     """
 
-    def __init__(self, port: int, target: str, *fields: str) -> None:
-        self.socket = connect(port, _SMALL_BUFFER)
+    def __init__(
+        self, port: int, target: str, *fields: str, receive_buffer: int | None = SMALL_BUFFER
+    ) -> None:
+        self.socket = connect(port, receive_buffer)
         lines = [f"GET {target} HTTP/1.1", "Host: x", "Connection: close", *fields, "", ""]
         self.socket.sendall("\r\n".join(lines).encode())
         head, self._received = self._head()
@@ -127,7 +130,7 @@ class Download:
         Read so much more, or to the end.
         """
         end = self.received + size
-        while self.received < end and (piece := self.socket.recv(min(1 << 16, end - self.received))):
+        while self.received < end and (piece := self.socket.recv(min(1 << 20, end - self.received))):
             self._hash.update(piece)
             self.received += len(piece)
 

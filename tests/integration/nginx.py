@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import TestCase
 
 from .clients import LOOPBACK, PATIENCE, GaveUp, eventually
-from .server import PROJECT, folder, free_port, need
+from .server import PROJECT, descriptors_of, folder, free_port, need
 
 SITE = PROJECT / "docs" / "deploy" / "nginx.conf"
 
@@ -95,11 +95,14 @@ class Nginx:
         return self._said("access.log")
 
     @property
-    def temporary(self) -> list[Path]:
+    def temporary(self) -> list[str]:
         """
-        Files of bodies that it put on the disk.
+        Files of bodies that it has on the disk; it removes their names as soon as they are open.
         """
-        return [path for name in ("proxy", "body") for path in (self._where / name).rglob("*") if path.is_file()]
+        pid = self._process.pid
+        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        links = [link for worker in workers for link in descriptors_of(int(worker))]
+        return [link for link in links if link.startswith((f"{self._where}/proxy", f"{self._where}/body"))]
 
     def _stop(self) -> None:
         self._process.terminate()

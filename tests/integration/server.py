@@ -100,13 +100,7 @@ class Server:
         """
         What its descriptors lead to.
         """
-        found = []
-        for entry in os.scandir(f"/proc/{self.process.pid}/fd"):
-            try:
-                found.append(os.readlink(entry.path))
-            except FileNotFoundError:
-                continue
-        return sorted(found)
+        return descriptors_of(self.process.pid)
 
     def threads(self) -> int:
         """
@@ -231,6 +225,19 @@ def launch(
 def _end(server: Server) -> None:
     if server.process.poll() is None:
         server.kill()
+
+
+def descriptors_of(pid: int) -> list[str]:
+    """
+    What the descriptors of a process lead to.
+    """
+    found = []
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        try:
+            found.append(os.readlink(entry.path))
+        except FileNotFoundError:
+            continue
+    return sorted(found)
 
 
 def python(program: str) -> list[str]:
