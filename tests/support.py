@@ -185,6 +185,16 @@ class Answer:
     body: bytes
 
 
+class _Transport(StringTransportWithDisconnection):
+    """
+    A transport in memory that says when it closes, as real ones do: what comes after is not looked at.
+    """
+
+    def loseConnection(self) -> None:
+        self.disconnecting = True
+        super().loseConnection()
+
+
 class Connection:
     """
     One client's connection to a site, in memory.
@@ -192,10 +202,10 @@ class Connection:
     :ivar lost: whether the server let go of it.
     """
 
-    def __init__(self, site: Site, peer: IAddress | None = None) -> None:
+    def __init__(self, site: Site, peer: IAddress | None = None, host: IAddress | None = None) -> None:
         peer = peer or IPv4Address("TCP", "192.0.2.7", 4711)
         self.channel = cast(Channel, site.buildProtocol(peer))
-        self.transport = StringTransportWithDisconnection(peerAddress=peer)
+        self.transport = _Transport(hostAddress=host, peerAddress=peer)
         self.transport.protocol = self.channel
         self.channel.makeConnection(self.transport)
 

@@ -80,6 +80,7 @@ class ArchiveProducer:
         self._transfer = transfer
         self._pause = pause
         self._resumed: Deferred[None] | None = None
+        # What was begun for this transfer, and ends with it at the latest.
         self._ahead: dict[bytes, Deferred[int]] = {}
 
     def produce_to(self, request: Request) -> Deferred[None]:
@@ -210,22 +211,38 @@ class ArchiveProducer:
         Get a record whose checksum is not known yet.
         """
         member = self._member(piece.entry)
-        self._compute_ahead(piece.entry)
-        await self._ahead.pop(member.path)
+        # Small members that are still to be sent give theirs then.
+        self._look_ahead(piece.entry + 1, 0 if piece.kind is Kind.CENTRAL_HEADER else LARGE)
+        await self._compute(member)
         record = self._plan.records.get(piece)
         assert record is not None, "its checksum is known now"
         return record
 
-    def _compute_ahead(self, index: int) -> None:
+    def _compute(self, member: Member) -> Deferred[int]:
         """
-        Begin to compute the CRC-32 of a member and of the next large ones.
+        Have the CRC-32 of a member computed; until it is, it is ours to cancel.
         """
-        checksums = self._plan.checksums
-        for member in self._plan.members[index : index + _AHEAD]:
-            if member is None or member.path in self._ahead or checksums.get(member) is not None:
-                continue
-            if member.size > LARGE or member is self._plan.members[index]:
-                self._ahead[member.path] = checksums.compute(member)
+        computing = self._ahead.get(member.path)
+        if computing is None:
+            computing = self._ahead[member.path] = self._plan.checksums.compute(member)
+            computing.addCallback(self._computed, member.path)
+        return computing
+
+    def _computed(self, crc: int, path: bytes) -> int:
+        del self._ahead[path]
+        return crc
+
+    def _look_ahead(self, entry: int, size: int) -> None:
+        """
+        Have checksums computed while what comes before is sent.
+
+        :param entry: the first that comes.
+        :param size: of members larger than this.
+        """
+        known = self._plan.checksums.get
+        for member in self._plan.members[entry : entry + _AHEAD]:
+            if member is not None and member.size > size and known(member) is None:
+                self._compute(member)
 
     async def _send_large(self, piece: Piece) -> None:
         """
@@ -234,7 +251,8 @@ class ArchiveProducer:
         member = self._member(piece.entry)
         at, end = piece.offset, piece.offset + piece.length
         if end == member.size and has_descriptor(member.size):
-            self._compute_ahead(piece.entry)
+            self._compute(member)
+        self._look_ahead(piece.entry + 1, LARGE)
         opened = await self._reader.open(member)
         try:
             descriptor = IDescriptor(opened, None)

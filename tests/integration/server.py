@@ -25,6 +25,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 #: A free port of this machine, which the ready line tells.
 ENDPOINT = f"tcp:0:interface={LOOPBACK}"
 
+#: The command ``twist`` of this Python.
+TWIST = (sys.executable, "-m", "twisted")
+
 _READY = "fileserve is ready: "
 
 
@@ -206,7 +209,7 @@ def launch(
     """
     directory = folder(case)
     log = directory / "log"
-    words = [*before, *python("twist"), *twist, "fileserve", *options]
+    words = [*before, *TWIST, *twist, "fileserve", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             words,
@@ -238,13 +241,6 @@ def descriptors_of(pid: int) -> list[str]:
         except FileNotFoundError:
             continue
     return sorted(found)
-
-
-def python(program: str) -> list[str]:
-    """
-    The command of a program that is installed beside this Python.
-    """
-    return [sys.executable, str(Path(sys.executable).with_name(program))]
 
 
 def environment(**variables: str) -> dict[str, str]:

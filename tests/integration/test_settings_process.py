@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.postgres import fresh_database
 
 from .clients import LOOPBACK, PATIENCE
-from .server import ENDPOINT, environment, folder, launch, python, start
+from .server import ENDPOINT, TWIST, environment, folder, launch, start
 from .trees import make_album
 
 BAD_OPTIONS = [
@@ -58,7 +58,7 @@ class ProcessCase(SynchronousTestCase):
         self, *options: str, twist: tuple[str, ...] = (), **variables: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*python("twist"), *twist, "fileserve", *options],
+            [*TWIST, *twist, "fileserve", *options],
             cwd=self.state,
             env=environment(**variables),
             capture_output=True,

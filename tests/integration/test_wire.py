@@ -8,6 +8,7 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from .clients import PATIENCE
 from .server import folder, start
 from .test_hostile import request
 from .trees import MIB, make_album
@@ -20,6 +21,7 @@ _OPEN = REQUEST[:-2]  # one more field may follow
 
 # What is no request: answered with 400, or dropped without an answer.
 BROKEN = {
+    "bytes in Host": REQUEST.replace(b"Host: x", b"Host: \xff"),
     "a giant field": _OPEN + b"X: " + b"a" * MIB + b"\r\n\r\n",
     "many fields": _OPEN + b"X: a\r\n" * 100_000 + b"\r\n",
     "a giant target": request(b"/archive/" + b"a" * MIB + b"/"),
@@ -59,6 +61,13 @@ ODD = {
     "another protocol": _OPEN + b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
     "ranges without end": _OPEN + b"Range: bytes=" + b"0-0," * 3000 + b"0-0\r\n\r\n",
     "odd conditions": _OPEN + b"If-None-Match: \"\xff, W/\r\nIf-Modified-Since: Mon, 99 Foo 9 9:9\r\n\r\n",
+    "no Host": REQUEST.replace(b"Host: x\r\n", b""),
+    "an empty Host": REQUEST.replace(b"Host: x", b"Host:"),
+    "a Host with empty labels": REQUEST.replace(b"Host: x", b"Host: a..b"),
+    "a Host that is a dot": REQUEST.replace(b"Host: x", b"Host: ."),
+    "a Host with a long label": REQUEST.replace(b"Host: x", b"Host: " + b"a" * 64),
+    "a Host with many ports": REQUEST.replace(b"Host: x", b"Host: a:b:99999999"),
+    "a Host in brackets": REQUEST.replace(b"Host: x", b"Host: [::1"),
     "odd preferences": _OPEN + b"Accept: ;;q=,,text/html;q=a;level=\"\xff, */*;q=1e999\r\n\r\n",
     "odd cookies": _OPEN + b"Cookie: =;;a=\xff;\"\r\nAuthorization: Basic !!!\r\n\r\n",
     "odd addresses": _OPEN + b"X-Forwarded-For: \xff, 1.2.3.4.5, ::::, [\r\n\r\n",
@@ -70,9 +79,9 @@ class WireTests(SynchronousTestCase):
     """A server with one album, asked in every way but the right one."""
 
     def setUp(self) -> None:
-        root = folder(self) / "root"
-        make_album(root, "album", {"1.txt": MEMBER})
-        self.server = start(self, root)
+        self.root = folder(self) / "root"
+        make_album(self.root, "album", {"1.txt": MEMBER})
+        self.server = start(self, self.root)
         self.server.exchange(REQUEST)
         self.before = self.server.resident()
         self.addCleanup(self.unharmed)  # runs before those that `start` added
@@ -97,6 +106,17 @@ class WireTests(SynchronousTestCase):
             response = self.server.exchange(data).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.assertEqual(response[8:12], b" 200", what)
             self.assertIn(MEMBER, response, what)
+
+    def test_odd_over_a_unix_socket(self) -> None:
+        """The same over a UNIX socket, which has neither a host nor a port to fall back on."""
+        path = folder(self) / "http.sock"
+        start(self, self.root, listen=[f"unix:{path}"])
+        for what, data in ODD.items():
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(PATIENCE)
+                client.connect(str(path))
+                client.sendall(data)
+                self.assertIn(MEMBER, self.to_the_end(client), what)
 
     def test_byte_by_byte(self) -> None:
         """A request that comes a byte at a time is a request."""
