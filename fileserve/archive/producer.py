@@ -5,7 +5,6 @@ Producing an archive's bytes: small members gathered into chunks, large ones sen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -23,6 +22,7 @@ from fileserve.storage.interfaces import (
     Unreadable,
 )
 
+from .ahead import Ahead, abandon
 from .layout import Kind, Piece
 from .plan import Plan
 from .transfer import Transfer
@@ -47,9 +47,6 @@ _WINDOW = 2 * 1024 * 1024
 #: The last bytes of a large member are read, and not sent from the file, so
 #: that its version is checked before the client has all of it.
 _TAIL = 16 * 1024
-
-#: For so many large members to come the checksums are computed meanwhile.
-_AHEAD = 4
 
 
 @implementer(IPushProducer)
@@ -80,8 +77,7 @@ class ArchiveProducer:
         self._transfer = transfer
         self._pause = pause
         self._resumed: Deferred[None] | None = None
-        # What was begun for this transfer, and ends with it at the latest.
-        self._ahead: dict[bytes, Deferred[int]] = {}
+        self._ahead = Ahead(plan)
 
     def produce_to(self, request: Request) -> Deferred[None]:
         """
@@ -138,8 +134,7 @@ class ArchiveProducer:
         self._consumer.unregisterProducer()
 
     def _close(self) -> None:
-        for waiting in self._ahead.values():
-            _abandon(waiting)
+        self._ahead.close()
         self._reader.close()
         self._plan.checksums.save()
 
@@ -211,38 +206,11 @@ class ArchiveProducer:
         Get a record whose checksum is not known yet.
         """
         member = self._member(piece.entry)
-        # Small members that are still to be sent give theirs then.
-        self._look_ahead(piece.entry + 1, 0 if piece.kind is Kind.CENTRAL_HEADER else LARGE)
-        await self._compute(member)
+        self._ahead.look(piece.entry + 1, 0 if piece.kind is Kind.CENTRAL_HEADER else LARGE)
+        await self._ahead.compute(member)
         record = self._plan.records.get(piece)
         assert record is not None, "its checksum is known now"
         return record
-
-    def _compute(self, member: Member) -> Deferred[int]:
-        """
-        Have the CRC-32 of a member computed; until it is, it is ours to cancel.
-        """
-        computing = self._ahead.get(member.path)
-        if computing is None:
-            computing = self._ahead[member.path] = self._plan.checksums.compute(member)
-            computing.addCallback(self._computed, member.path)
-        return computing
-
-    def _computed(self, crc: int, path: bytes) -> int:
-        del self._ahead[path]
-        return crc
-
-    def _look_ahead(self, entry: int, size: int) -> None:
-        """
-        Have checksums computed while what comes before is sent.
-
-        :param entry: the first that comes.
-        :param size: of members larger than this.
-        """
-        known = self._plan.checksums.get
-        for member in self._plan.members[entry : entry + _AHEAD]:
-            if member is not None and member.size > size and known(member) is None:
-                self._compute(member)
 
     async def _send_large(self, piece: Piece) -> None:
         """
@@ -251,8 +219,8 @@ class ArchiveProducer:
         member = self._member(piece.entry)
         at, end = piece.offset, piece.offset + piece.length
         if end == member.size and has_descriptor(member.size):
-            self._compute(member)
-        self._look_ahead(piece.entry + 1, LARGE)
+            self._ahead.compute(member)
+        self._ahead.look(piece.entry + 1, LARGE)
         opened = await self._reader.open(member)
         try:
             descriptor = IDescriptor(opened, None)
@@ -287,7 +255,7 @@ class ArchiveProducer:
             raise Unreadable(opened.member.path, error.strerror) from error
         finally:
             if sent is not None:
-                _abandon(sent)
+                abandon(sent)
         opened.check()
         return end
 
@@ -314,11 +282,3 @@ class ArchiveProducer:
         member = self._plan.members[index]
         assert member is not None, "a folder has no body"
         return member
-
-
-def _abandon(waiting: Deferred[Any]) -> None:
-    """
-    Wait no longer for something, and for its failure neither.
-    """
-    waiting.addErrback(lambda _: None)
-    waiting.cancel()
