@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from attrs import frozen
+from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IConsumer, IProducer
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SkipTest
 from twisted.web.resource import IResource
@@ -80,6 +81,27 @@ def deferred(coroutine: Any) -> Deferred[Any]:
     if isinstance(coroutine, Deferred):
         return coroutine
     return Deferred.fromCoroutine(cast(Coroutine[Deferred[Any], Any, Any], coroutine))
+
+
+class TimedReactor:
+    """
+    The reactor of the test, with a clock of its own.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.seconds = clock.seconds
+        self.callLater = clock.callLater
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """
+    Wait for something to happen in this process or outside; the time limit of the test is the limit.
+    """
+    while not happened():
+        await deferLater(cast(Any, reactor), 0.002)
 
 
 def open_descriptors() -> int:

@@ -43,7 +43,7 @@ from zope.interface.verify import verifyObject
 
 from fileserve.http.transport import ISendsFiles, make_ports_send_files
 
-from .support import open_descriptors, site_of_folder, write_album
+from .support import TimedReactor, open_descriptors, site_of_folder, until, write_album
 
 _MIB = 1024 * 1024
 _DATA = Random(1).randbytes(3 * _MIB)
@@ -52,19 +52,6 @@ _DATA = Random(1).randbytes(3 * _MIB)
 _PLENTY = 64 * _MIB
 
 _STALL = 600
-
-
-class TimedReactor:
-    """
-    The reactor of the test, with a clock of its own.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.seconds = clock.seconds
-        self.callLater = clock.callLater
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(reactor, name)
 
 
 class Ends(Protocol):
@@ -95,14 +82,6 @@ class Ends(Protocol):
     @property
     def socket(self) -> Any:
         return cast(Any, self.transport)
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """
-    Wait for something; the time limit of the test is the limit.
-    """
-    while not happened():
-        await deferLater(cast(Any, reactor), 0.002)
 
 
 class SendingCase(TestCase):

@@ -13,6 +13,8 @@ from twisted.trial.unittest import TestCase
 
 from fileserve.threads import Threads
 
+from .support import until
+
 
 class ThreadsTests(TestCase):
     """One pool of two threads."""
@@ -65,6 +67,7 @@ class ThreadsTests(TestCase):
 
         results = [self.threads.run(work) for _ in range(7)]
         self.assertEqual(self.threads.queued, 5)
+        await until(lambda: most[0] == 2)
         self.gate.set()
         await DeferredList(results, fireOnOneErrback=True)
         self.assertEqual((most[0], self.threads.queued), (2, 0))

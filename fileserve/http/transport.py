@@ -21,16 +21,13 @@ from twisted.internet import main, tcp, unix
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
+from .stalls import StallWatch
+
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
     from twisted.python.failure import Failure
 
 #: The most that one ``sendfile`` is asked for, so that clients take turns.
 _TURN = 2 * 1024 * 1024
-
-
-#: How often within the time that a client may stall it is looked at.
-_LOOKS = 16
 
 
 class ISendsFiles(Interface):
@@ -87,13 +84,10 @@ class _SendsFiles:
     SEND_LIMIT = 1024 * 1024
 
     _unsent = 0
-    #: Bytes given to the kernel, and how many of them the client had at the last look.
+    #: Bytes given to the kernel, ever.
     _given = 0
-    _taken = 0
     _part: _FilePart | None = None
     _asked_for_room: Deferred[int] | None = None
-    _watch: IDelayedCall | None = None
-    _progressed = 0.0
 
     if TYPE_CHECKING:
         reactor: Any
@@ -105,14 +99,14 @@ class _SendsFiles:
 
     def __init__(self, *args: Any, stall_timeout: float) -> None:
         super().__init__(*args)
-        self._stall_timeout = stall_timeout
+        self._stalls = StallWatch(self, stall_timeout)
 
     def write(self, data: bytes) -> None:
         """
         Count, then write as ever.
         """
         if self.connected:
-            self._watch_progress()
+            self._stalls.begin()
             self._unsent += len(data)
         super().write(data)  # type: ignore[misc]
 
@@ -137,7 +131,7 @@ class _SendsFiles:
         See `ISendsFiles`.
         """
         sent: Deferred[None] = Deferred(self._forget_part)
-        self._watch_progress()
+        self._stalls.begin()
         self._part = _FilePart(descriptor, offset, length, sent)
         self.startWriting()
         return sent
@@ -168,7 +162,7 @@ class _SendsFiles:
         See `ISendsFiles`.
         """
         asked: Deferred[int] = Deferred(self._forget_room)
-        self._watch_progress()
+        self._stalls.begin()
         self._asked_for_room = asked
         if self._unsent or not self._takes_more():
             self.startWriting()
@@ -227,9 +221,7 @@ class _SendsFiles:
         Let go of the file's part and of the timer.
         """
         super().connectionLost(reason)  # type: ignore[misc]
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        self._stalls.end()
         part, self._part = self._part, None
         if part is not None:
             part.sent.errback(reason)
@@ -238,38 +230,19 @@ class _SendsFiles:
             asked.errback(reason)
 
     @property
-    def _waits(self) -> bool:
+    def waits(self) -> bool:
+        """
+        Whether the client still has to take something from this process.
+        """
         return bool(self._unsent) or self._part is not None or self._asked_for_room is not None
 
-    def _watch_progress(self) -> None:
+    def taken(self) -> int:
         """
-        Begin to watch, before something is given to a client that had all: by
-        few timers, however much is written.
-        """
-        if not self._waits:
-            self._progressed = self.reactor.seconds()
-        if self._watch is None:
-            self._watch = self.reactor.callLater(self._stall_timeout / _LOOKS, self._look)
-
-    def _look(self) -> None:
-        self._watch = None
-        if not self._waits:
-            return
-        now, taken = self.reactor.seconds(), self._given - self._in_kernel()
-        if taken != self._taken:
-            self._taken, self._progressed = taken, now
-        if now - self._progressed >= self._stall_timeout:
-            self.abortConnection()
-        else:
-            self._watch = self.reactor.callLater(self._stall_timeout / _LOOKS, self._look)
-
-    def _in_kernel(self) -> int:
-        """
-        How many bytes the kernel still holds for the client. A slow one may take
-        from a large buffer for long before the kernel wants more from us.
+        How many bytes the client took: those given to the kernel, which may hold
+        many for a slow client and for long, less those that it holds.
         """
         held = fcntl.ioctl(self.socket.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ of tcp(7), unix(7)
-        return int.from_bytes(held, sys.byteorder)
+        return self._given - int.from_bytes(held, sys.byteorder)
 
 
 @implementer(ISendsFiles)

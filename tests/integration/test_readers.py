@@ -66,7 +66,9 @@ class NastyTreeTests(ReadersCase):
 
     def test_nasty_names(self) -> None:
         """All readers take the archive, and it holds the contents under the safe names."""
-        paths = [path for path in NASTY_PATHS if self.made(path)]
+        made = [path for path in NASTY_PATHS if self.made(path)]
+        # Names that begin with a dot are on the disk and no members.
+        paths = [path for path in made if not any(name.startswith(b".") for name in path.split(b"/"))]
         self.assertGreater(len(paths), 100)
         _, archive = self.download("album")
         names = safe_names(paths)
