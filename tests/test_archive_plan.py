@@ -33,7 +33,9 @@ from fileserve.storage.interfaces import (
 
 from .support import ByHand, at_once
 
-_NAMES = st.lists(st.sampled_from([b"a", b"A", b"b.jpg", b"c?", b"c_"]), min_size=1, max_size=3).map(b"/".join)
+_NAMES = st.lists(st.sampled_from([b"a", b"A", b"b.jpg", b"c?", b"c_"]), min_size=1, max_size=3).map(
+    b"/".join
+)
 _NUMBERS = st.sampled_from([0, 1, 2, 10, 12, 2_000_000_000_000_000_000])
 _MEMBERS = st.builds(Member, _NAMES, _NUMBERS, _NUMBERS, st.tuples(_NUMBERS, _NUMBERS))
 _LISTINGS = st.lists(_MEMBERS, max_size=5, unique_by=lambda member: member.path)
@@ -43,7 +45,9 @@ def album(*members: Member, folders: Collection[Folder] = (), changed_ns: int = 
     return Listing(list(members), list(folders), changed_ns)
 
 
-def one(path: bytes = b"1.jpg", size: int = 10, mtime_ns: int = 5, ctime_ns: int = 6, inode: int = 7) -> Member:
+def one(
+    path: bytes = b"1.jpg", size: int = 10, mtime_ns: int = 5, ctime_ns: int = 6, inode: int = 7
+) -> Member:
     return Member(path, size, mtime_ns, (ctime_ns, inode))
 
 
@@ -130,12 +134,16 @@ class LayingOutTests(PlanningCase):
         names = [entry.name for entry in plan.layout.entries]
         self.assertEqual(names, [b"a.jpg", b"a/empty/", b"a/z", b"b", "\u00e9".encode()])
         self.assertEqual(names, sorted(names))
-        self.assertEqual([m and m.path for m in plan.members], [b"a.jpg", None, b"a/z", b"b", "\u00e9".encode()])
+        self.assertEqual(
+            [m and m.path for m in plan.members], [b"a.jpg", None, b"a/z", b"b", "\u00e9".encode()]
+        )
 
     def test_what_entries_say(self) -> None:
         """An entry has its member's size and time; a folder its own time and no size."""
         plan = self.plan_of(album(one(b"a", 99, 77), folders=[Folder(b"b", 3)]))
-        self.assertEqual([(e.name, e.size, e.mtime_ns) for e in plan.layout.entries], [(b"a", 99, 77), (b"b/", 0, 3)])
+        self.assertEqual(
+            [(e.name, e.size, e.mtime_ns) for e in plan.layout.entries], [(b"a", 99, 77), (b"b/", 0, 3)]
+        )
 
     def test_made_in_a_thread(self) -> None:
         """The laying out of an album is left to a thread; nothing else waits for one."""
@@ -235,7 +243,15 @@ class PickingTests(PlanningCase):
 
     def test_unknown(self) -> None:
         """A path that is no member's is refused, even beside one that is; so is a folder's."""
-        for paths in ([b"3.jpg"], [b"2.jpg", b"3.jpg"], [b"a"], [b"a/"], [b"empty"], [b"empty/"], [b"IMG.JPG"]):
+        for paths in (
+            [b"3.jpg"],
+            [b"2.jpg", b"3.jpg"],
+            [b"a"],
+            [b"a/"],
+            [b"empty"],
+            [b"empty/"],
+            [b"IMG.JPG"],
+        ):
             self.refused("album", NoSuchMember, paths)
 
     def test_tags(self) -> None:

@@ -96,7 +96,9 @@ class ProducingCase(SynchronousTestCase):
     def cold_plan(self) -> Plan:
         """A plan that knows no checksum and computes them by `self.store`."""
         return self.successResultOf(
-            Deferred.fromCoroutine(Planner(self.store_listing_at_once(), MemoryFacts(), at_once).plan("album"))
+            Deferred.fromCoroutine(
+                Planner(self.store_listing_at_once(), MemoryFacts(), at_once).plan("album")
+            )
         )
 
     def store_listing_at_once(self) -> Any:
@@ -382,7 +384,9 @@ class EndingTests(ProducingCase):
         consumer = SlowConsumer(10**9)
         seen: list[tuple[int, int]] = []
         producing = self.begin(consumer, plan)
-        producing.addErrback(lambda failure: seen.append((consumer.unregistered, open_descriptors())) or failure)
+        producing.addErrback(
+            lambda failure: seen.append((consumer.unregistered, open_descriptors())) or failure
+        )
         self.failureResultOf(producing, MemberChanged)
         self.assertEqual(seen, [(1, before)])
         self.assertEqual(self.counts.outcomes, {"finished": 0, "interrupted": 0, "failed": 1})

@@ -144,7 +144,13 @@ class ConditionTests(DescribingCase):
         for name, value in (("ETag", _ETAG), ("Cache-Control", "private, no-transform")):
             self.assertEqual(answer.headers[name], value)
         self.assertIn("Date", answer.headers)
-        for name in ("Content-Length", "Content-Type", "Content-Disposition", "Content-Range", "Transfer-Encoding"):
+        for name in (
+            "Content-Length",
+            "Content-Type",
+            "Content-Disposition",
+            "Content-Range",
+            "Transfer-Encoding",
+        ):
             self.assertNotIn(name, answer.headers)
         self.assertEqual(answer.body, b"")
 
@@ -220,7 +226,13 @@ class RangeTests(DescribingCase):
 
     def test_if_range(self) -> None:
         """A range counts only for the version that the client has a part of."""
-        for status, value in ((206, _ETAG), (206, _THEN), (200, '"other"'), (200, "W/" + _ETAG), (200, _AFTER)):
+        for status, value in (
+            (206, _ETAG),
+            (206, _THEN),
+            (200, '"other"'),
+            (200, "W/" + _ETAG),
+            (200, _AFTER),
+        ):
             self.assertEqual(self.get(("Range", "bytes=0-1"), ("If-Range", value)).status, status, value)
         self.assertEqual(self.get(("Range", "bytes=9999-"), ("If-Range", '"other"')).status, 200)
 
@@ -259,5 +271,3 @@ def _split(answer: Answer) -> Iterable[tuple[str, Any]]:
         head, _, data = part.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().strip().split("\r\n"))
         yield fields["Content-Range"], data
-
-

@@ -191,7 +191,10 @@ class ConnectionTests(SiteCase):
 
     def test_close(self) -> None:
         """HTTP/1.0, and who asks for it, are answered and let go."""
-        for request in (b"GET /a HTTP/1.0\r\n\r\n", b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+        for request in (
+            b"GET /a HTTP/1.0\r\n\r\n",
+            b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        ):
             connection = self.connect()
             connection.send(request)
             self.assertTrue(connection.lost)

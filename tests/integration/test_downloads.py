@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import subprocess
 import zipfile
+from collections.abc import Callable
 from email.parser import BytesParser
 from email.policy import HTTP
 from email.utils import formatdate, parsedate_to_datetime
@@ -101,7 +102,7 @@ class WholeTests(DownloadCase):
             self.assertIn(expected, answer["Content-Disposition"])
 
     def test_picked_members(self) -> None:
-        """``file`` picks members, whose order in the query does not matter; another choice is another ETag."""
+        """``file`` picks members, in any order; another choice has another ETag."""
         answer = self.get(f"{TARGET}?file=sub/3.jpg&file=2.jpg")
         with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
             self.assertEqual(archive.namelist(), ["2.jpg", "sub/3.jpg"])
@@ -195,9 +196,12 @@ class ConditionTests(DownloadCase):
         """What is added, rewritten or deleted changes the ETag."""
         seen = {self.get(method="HEAD")["ETag"]}
         path = self.root / ALBUM / "2.jpg"
-        for number, change in enumerate(
-            [lambda: path.write_bytes(b"owt"), path.unlink, lambda: path.write_bytes(b"two")], 2
-        ):
+        changes: list[Callable[[], object]] = [
+            lambda: path.write_bytes(b"owt"),
+            path.unlink,
+            lambda: path.write_bytes(b"two"),
+        ]
+        for number, change in enumerate(changes, 2):
             change()
             seen.add(self.get(method="HEAD")["ETag"])
             self.assertEqual(len(seen), number)

@@ -76,7 +76,7 @@ class ChangedMemberTests(SynchronousTestCase):
 
         What lies before the last member is more than the buffers between us can hold.
         """
-        members = {"a-first.bin": 24 * MIB, LAST: noise(size)}
+        members: dict[str, bytes | int] = {"a-first.bin": 24 * MIB, LAST: noise(size)}
         album = make_album(self.root, f"{ALBUM}-{change.__name__}-{size}", members)
         download = self.server.download(f"/archive/{album.name}/")
         download.read(1000)

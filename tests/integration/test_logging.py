@@ -25,7 +25,7 @@ class LogCase(SynchronousTestCase):
         make_album(self.root, ALBUM, {"1.bin": noise(10 * MIB), "2.txt": b"two"})
 
     def use(self, server: Server) -> None:
-        """Everything that is logged: a transfer that ends, one that is interrupted, one that fails, others."""
+        """All that is logged: a transfer that ends, one that is interrupted, one that fails, and more."""
         server.ask(TARGET, User_Agent="a tester")
         server.download(TARGET).socket.close()
         eventually(lambda: not server.metric("fileserve_open_transfers"), "the client's leaving to be seen")
@@ -44,9 +44,9 @@ class LoggingTests(LogCase):
         server = start(self, self.root, "--logging")
         self.use(server)
         for expected in (
-            r'127\.0\.0\.1 "GET /archive/3bea29cc…/" 200 104858\d\d "a\\x20tester"',
+            r'127\.0\.0\.1 "GET /archive/3bea29cc…/" 200 104859\d\d "a\\x20tester"',
             r"Archive 3bea29cc…: started",
-            r"Archive 3bea29cc…: transfer finished after \d+ chunks, 104858\d\d bytes",
+            r"Archive 3bea29cc…: transfer finished after \d+ chunks, 104859\d\d bytes",
             r"Archive 3bea29cc…: download was interrupted after \d+ chunks, \d+ bytes",
             r'"GET /archive/3bea29cc…/" 200 \d+ interrupted ',
             r"Archive 3bea29cc…: failed: 1\.bin: ",

@@ -54,11 +54,9 @@ class ProcessCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.root, self.state = folder(self), folder(self)
 
-    def twist(
-        self, *options: str, twist: tuple[str, ...] = (), **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def twist(self, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*TWIST, *twist, "fileserve", *options],
+            [*TWIST, "--log-level=error", "fileserve", *options],
             cwd=self.state,
             env=environment(**variables),
             capture_output=True,
@@ -113,7 +111,7 @@ class RefusedTests(ProcessCase):
         with socket.create_server((LOOPBACK, 0)) as taken:
             endpoint = f"tcp:{taken.getsockname()[1]}:interface={LOOPBACK}"
             for options in (("--listen", endpoint), ("--listen", ENDPOINT, "--admin", endpoint)):
-                said = self.refused(*options, twist=("--log-level=error",))
+                said = self.refused(*options)
                 self.assertIn(endpoint, said)
                 self.assertIn("in use", said)
 

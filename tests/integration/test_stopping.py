@@ -5,6 +5,7 @@ Tests of SIGTERM: listening stops, transfers go on for a while, and the process 
 from __future__ import annotations
 
 import signal
+from functools import partial
 from subprocess import TimeoutExpired
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -55,12 +56,12 @@ class StoppingTests(SynchronousTestCase):
             self.assertEqual(server.stop(), -signal.SIGTERM)
 
     def test_half_requests(self) -> None:
-        """Requests of which a part is missing don't hold it either: nobody knows whether the rest will come."""
+        """Requests of which a part is missing don't hold it either: who knows whether it will come."""
         for sent in (b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"):
             server = start(self, self.root, "--drain", FOREVER)
             with server.connect() as client:
                 client.sendall(sent)
-                eventually(lambda server=server: server.metric("fileserve_connections"), "the connection")
+                eventually(partial(server.metric, "fileserve_connections"), "the connection")
                 server.signal(signal.SIGTERM)
                 try:
                     self.assertEqual(server.process.wait(5), -signal.SIGTERM)

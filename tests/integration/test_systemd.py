@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,8 +18,8 @@ from .clients import LOOPBACK, PATIENCE
 from .server import ENDPOINT, Server, folder, launch, missing, need, start
 from .trees import MIB, make_album
 
-# Becomes the server itself, as systemd's child does: the socket has to be descriptor 3, and LISTEN_PID its own
-# number.
+# Becomes the server itself, as systemd's child does: the socket has to be descriptor 3, and LISTEN_PID its
+# own number.
 _ACTIVATE = """\
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -158,7 +159,7 @@ class ActivationTests(SystemdCase):
                     client.settimeout(PATIENCE)
                     client.connect(str(path))
                     client.sendall(b"GET /archive/album/ HTTP/1.0\r\nHost: x\r\n\r\n")
-                    received = sum(map(len, iter(lambda client=client: client.recv(MIB), b"")))
+                    received = sum(map(len, iter(partial(client.recv, MIB), b"")))
                 self.assertGreater(received, 30 * MIB)
                 self.assertEqual(server.stop(), -signal.SIGTERM)
                 self.assertTrue(path.is_socket())

@@ -29,7 +29,8 @@ class TLSTests(SynchronousTestCase):
         self.certificate = self.where / "certificate.pem"
         self.key = self.where / "key.pem"
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        command += ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        command += ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        command += ["-addext", "subjectAltName=IP:127.0.0.1"]
         command += ["-keyout", str(self.key), "-out", str(self.certificate)]
         subprocess.run(command, check=True, capture_output=True, env=environment())
         members = {f"{number}.bin": noise(6 * MIB, number) for number in range(4)}
