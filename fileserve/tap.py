@@ -57,8 +57,7 @@ def _assemble(reactor: Any, settings: Settings) -> IService:
     from .service import Server, Stages
     from .storage.disk import DiskStore
     from .threads import Threads
-    from .web.pages import Pages
-    from .web.root import Front, Root
+    from .web.root import site as resource_of
 
     disk = Threads(reactor, "disk", _DISK_THREADS)
     database = Threads(reactor, "catalogue", THREADS)
@@ -71,7 +70,7 @@ def _assemble(reactor: Any, settings: Settings) -> IService:
         now=reactor.seconds,
     )
     archives = Archives(store, Planner(store, Facts(catalogue), disk.run), counts, pace)
-    site = Site(Front(Root(archives, Pages())), reactor, Logging(settings.logging, settings.trust_proxy))
+    site = Site(resource_of(archives), reactor, Logging(settings.logging, settings.trust_proxy))
     readiness = Readiness({"storage": store.check, "catalogue": catalogue.ping}, reactor)
     gauges = {
         "fileserve_reactor_lag_seconds": lambda: lag.seconds,

@@ -31,8 +31,7 @@ from fileserve.http.site import Channel, Logging, Site
 from fileserve.operations.counters import Counts
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.interfaces import IFileStore
-from fileserve.web.pages import Pages
-from fileserve.web.root import Front, Root
+from fileserve.web.root import site as resource_of
 
 
 def at_once(work: Callable[..., Any], *args: object, **named: object) -> Deferred[Any]:
@@ -167,18 +166,18 @@ def site_of(
     store: IFileStore,
     *,
     clock: Clock | None = None,
-    logging: Logging = Logging(access=False, trusted=()),
+    logging: Logging | None = None,
     facts: IFacts | None = None,
     counts: Counts | None = None,
 ) -> Site:
     """
     The whole public site over a store, without threads and without a network.
     """
-    clock = clock or Clock()
+    clock, logging = clock or Clock(), logging or Logging(access=False, trusted=())
     pace = Pace(logs=logging.access, pause=None, now=clock.seconds)
     planner = Planner(store, facts or MemoryFacts(), at_once)
     archives = Archives(store, planner, counts or Counts(), pace)
-    return Site(Front(Root(archives, Pages())), clock, logging)
+    return Site(resource_of(archives), clock, logging)
 
 
 def site_of_folder(root: str | Path, **options: Any) -> Site:

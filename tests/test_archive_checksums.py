@@ -234,7 +234,7 @@ class SharingTests(ChecksumsCase):
     def test_album_gone(self) -> None:
         """An album that is gone by now is a member that changed: the error names the member."""
 
-        def gone(album: str) -> IAlbumReader:
+        def gone(_: str) -> IAlbumReader:
             raise NoSuchAlbum("no such album")
 
         checksums = Checksums("album", [self.one], {}, self.facts, gone)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
 
@@ -159,7 +160,7 @@ class BytesTests(ProducingCase):
         self.successResultOf(producer.produce_to(cast(Request, SlowConsumer(10**9))))
 
     def test_whole(self) -> None:
-        """Python's ``zipfile`` reads every member back, however they were sent, and the length is the length."""
+        """Python's ``zipfile`` reads all members back, however they were sent, and the length is right."""
         self.album()
         for sends_files in (False, True):
             plan = self.cold_plan()
@@ -173,7 +174,7 @@ class BytesTests(ProducingCase):
         self.assert_is_archive(self.bytes_of(self.plan()), {})
 
     def test_cold_and_warm(self) -> None:
-        """The bytes are the same whether nothing is known yet, all is known, or it was remembered elsewhere."""
+        """The bytes are the same whether nothing is known yet, or all, or it was remembered elsewhere."""
         self.album()
         plan = self.plan()
         cold = self.bytes_of(plan)
@@ -383,10 +384,13 @@ class EndingTests(ProducingCase):
         (folder / "z").write_bytes(b"changed")
         consumer = SlowConsumer(10**9)
         seen: list[tuple[int, int]] = []
+
+        def look(failure: Failure) -> Failure:
+            seen.append((consumer.unregistered, open_descriptors()))
+            return failure
+
         producing = self.begin(consumer, plan)
-        producing.addErrback(
-            lambda failure: seen.append((consumer.unregistered, open_descriptors())) or failure
-        )
+        producing.addErrback(look)
         self.failureResultOf(producing, MemberChanged)
         self.assertEqual(seen, [(1, before)])
         self.assertEqual(self.counts.outcomes, {"finished": 0, "interrupted": 0, "failed": 1})
@@ -490,17 +494,43 @@ class CancellingTests(ProducingCase):
         self.assertEqual(len(consumers[2].received), plan.layout.length)
 
 
+def _write_one_byte(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"x")
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name(".other")
+    other.write_bytes(path.read_bytes())
+    other.rename(path)
+
+
+def _become_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _become_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _become_link(path: Path) -> None:
+    path.rename(path.with_name(".real"))
+    path.symlink_to(".real")
+
+
 #: What may happen to a member.
 _CHANGES: dict[str, Callable[[Path], object]] = {
     "truncated": lambda path: os.truncate(path, path.stat().st_size - 1),
     "emptied": lambda path: os.truncate(path, 0),
     "grown": lambda path: os.truncate(path, path.stat().st_size + 1),
-    "written to": lambda path: _write_one_byte(path),
-    "replaced": lambda path: _replace(path),
-    "deleted": lambda path: path.unlink(),
-    "a folder now": lambda path: (path.unlink(), path.mkdir()),
-    "a pipe now": lambda path: (path.unlink(), os.mkfifo(path)),
-    "a link now": lambda path: (path.rename(path.with_name(".real")), path.symlink_to(".real")),
+    "written to": _write_one_byte,
+    "replaced": _replace,
+    "deleted": Path.unlink,
+    "a folder now": _become_folder,
+    "a pipe now": _become_pipe,
+    "a link now": _become_link,
 }
 
 
@@ -620,7 +650,7 @@ class FailingDiskTests(ProducingCase):
         self.assertTrue(any("1: Input/output error" in str(event.get("error")) for event in logs))
 
     def test_while_a_window_is_prepared(self) -> None:
-        """An error while the next window is made ready ends the part that is being sent, which then is broken."""
+        """An error while the next window is made ready ends the part of the file that is being sent."""
         self.album({"1": bytes(20 * CHUNK)})
         plan = self.plan()
         self.bytes_of(plan)
@@ -647,7 +677,7 @@ class _FailingWindows:
     def open(self, member: Any) -> Deferred[Any]:
         opened: Any = deferred(self._reader.open(member))
 
-        def prepare(offset: int, length: int) -> Deferred[None]:
+        def prepare(offset: int, _: int) -> Deferred[None]:
             return fail(Unreadable(member.path, "Input/output error")) if offset else succeed(None)
 
         def failing(opened: Any) -> Any:
@@ -676,14 +706,3 @@ def _jumping_clock() -> Callable[[], float]:
         return now[0]
 
     return tell
-
-
-def _write_one_byte(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(b"x")
-
-
-def _replace(path: Path) -> None:
-    other = path.with_name(".other")
-    other.write_bytes(path.read_bytes())
-    other.rename(path)

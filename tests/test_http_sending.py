@@ -77,7 +77,7 @@ class SendingTests(SynchronousTestCase):
         self.assertEqual(len(self.bodies.errors), 1)
 
     def test_failure_after_it(self) -> None:
-        """A failure after it cuts the connection: the client sees that something is missing; the log says why."""
+        """A failure after it cuts the connection: the client sees that, and the log says why."""
 
         def produce(request: Request) -> Deferred[None]:
             request.write(b"01234")

@@ -47,6 +47,7 @@ class Echo(Resource):
 
     def render(self, request: Request) -> Any:
         self.requests.append(request)
+        assert request.content is not None
         self.bodies.append(request.content.read())
         if self.begins:
             request.write(self.begins)
@@ -103,7 +104,7 @@ class TargetTests(SiteCase):
     def test_without_slash(self) -> None:
         """A target that is no path and no URL does not become another one by losing its first byte."""
         ask(self.site, "xarchive/a/")
-        self.assertNotEqual(self.echo.requests[0].postpath[:1], [b"archive"])
+        self.assertNotIn(b"archive", self.echo.requests[0].postpath or [])
 
 
 class BodyTests(SiteCase):
@@ -320,7 +321,7 @@ class AccessLogTests(SiteCase):
         self.assertRegex(line.split(" ", 1)[0], r"\A[0-9a-f.:]+\Z")
 
     def test_client(self) -> None:
-        """The client is the peer, or whom a trusted proxy vouches for; over a UNIX socket always the latter."""
+        """The client is the peer, or whom a trusted proxy vouches for; over a UNIX socket the latter."""
         said = [("X-Forwarded-For", "198.51.100.1")]
         for peer, headers, client in (
             (IPv4Address("TCP", "192.0.2.7", 1), said, "192.0.2.7"),

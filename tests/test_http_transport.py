@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 import termios
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -279,7 +279,7 @@ class SendingTests:
         self.case.assertFalse(server.lost.called)
 
     async def test_client_leaves(self) -> None:
-        """When the client leaves while a part is sent, that fails, and nothing goes on with the descriptor."""
+        """When the client leaves while a part is sent, that fails, and no more is done with its file."""
         server, client = await self.case.connect()
         client.socket.pauseProducing()
         sent = server.socket.send_file(self.case.plenty, 0, _PLENTY)
@@ -427,16 +427,16 @@ class SendingTests:
 
     async def test_stalled_reading_what_was_written(self) -> None:
         """A client that reads nothing of what was written is cut off when the time is over, not before."""
-        server, client, clock = await self.stalling()
+        server, _, clock = await self.stalling()
         server.socket.write(bytes(_PLENTY))
-        await until(lambda: 0 < _unsent(server))
+        await until(lambda: _unsent(server) > 0)
         while await self.case.goes_on(server):
             pass
         await self.assert_cut_in_time(server, clock)
 
     async def test_stalled_reading_a_file(self) -> None:
         """So is one that reads nothing of a file."""
-        server, client, clock = await self.stalling()
+        server, _, clock = await self.stalling()
         sent = server.socket.send_file(self.case.plenty, 0, _PLENTY)
         while await self.case.goes_on(server):
             pass
@@ -472,7 +472,7 @@ class SendingTests:
         """Nor is one that reads so little each time that the kernel's buffer stays nearly full."""
         server, client, clock = await self.stalling()
         server.socket.write(bytes(_PLENTY))
-        await until(lambda: 0 < _unsent(server))
+        await until(lambda: _unsent(server) > 0)
         while await self.case.goes_on(server):
             pass
         for _ in range(8):
@@ -557,7 +557,7 @@ class UNIXTests(SendingTests, SendingCase):
 
     def listen(self, factory: Factory, on: Any) -> tuple[IListeningPort, Any]:
         path = self.folder / f"socket{len(list(self.folder.iterdir()))}"
-        port = unix.Port(str(path), factory, reactor=on)
+        port = unix.Port(os.fsencode(path), factory, reactor=on)
         port.startListening()
         return cast(IListeningPort, port), UNIXClient(cast(Any, reactor), str(path))
 

@@ -100,7 +100,7 @@ class ReadinessTests(AdminCase):
     def test_no_answer(self) -> None:
         """What does not answer in time is a reason; all are asked at once, so it takes no longer for two."""
         for name in self.checks:
-            self.checks[name] = lambda: Deferred()
+            self.checks[name] = Deferred
         connection = Connection(self.site)
         connection.send(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
         self.clock.advance(4.9)

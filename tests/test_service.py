@@ -141,7 +141,7 @@ class ServingCase(TestCase):
         """Begin a request at an address as the server tells it."""
         host, _, port = address.removeprefix("http://").strip("/").rpartition(":")
         endpoint = HostnameEndpoint(cast(Any, reactor), host.strip("[]"), int(port))
-        client = await connectProtocol(endpoint, Client())
+        client: Client = await connectProtocol(endpoint, Client())
         self.clients.append(client)
         cast(Any, client.transport).write(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         return client
@@ -212,7 +212,7 @@ class ReadyTests(ServingCase):
 
     async def test_stopped_before(self) -> None:
         """A server that is stopped before it was ready never says that it is."""
-        self.checks["storage"] = lambda: Deferred()
+        self.checks["storage"] = Deferred
         server = self.start()
         await self.turn()
         await server.stopService()
@@ -274,7 +274,7 @@ class StoppingTests(ServingCase):
     """From the stop to its end."""
 
     async def test_idle(self) -> None:
-        """Without transfers it stops at once: nothing listens, the parts are stopped backwards, nothing is left."""
+        """Without transfers it stops at once: nothing listens, and the parts are stopped backwards."""
         server = self.start()
         await self.turn()
         (address,) = self.public.addresses

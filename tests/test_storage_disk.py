@@ -379,7 +379,7 @@ class UnreadableTests(ReadingCase):
         """An error of the disk while a member is read is told as that, with the member's name."""
         reader = self.reader_of({"1.jpg": b"1"})
 
-        def broken(descriptor: int, *_: object) -> Data:
+        def broken(*_: object) -> Data:
             raise OSError(5, "Input/output error")
 
         # A disk that fails can be had by no argument: what reads is the operating system.

@@ -51,12 +51,17 @@ class ClosingTests(HeldCase):
 
     def test_not_under_a_thread(self) -> None:
         """While work waits for a thread or is in one, the descriptor stays open; after it, it is closed."""
-        seen = []
-        result = self.held.in_background(lambda: seen.append((self.held.close(), self.is_open())))
+        seen: list[bool] = []
+
+        def work() -> None:
+            self.held.close()
+            seen.append(self.is_open())
+
+        result = self.held.in_background(work)
         self.held.close()
         self.assertTrue(self.is_open())
         self.threads.step()
-        self.assertEqual(seen, [(None, True)])
+        self.assertEqual(seen, [True])
         self.successResultOf(result)
         self.assertFalse(self.is_open())
 
@@ -92,7 +97,7 @@ class CancellingTests(HeldCase):
 
     def test_frees_the_waiter(self) -> None:
         """Who cancels is free at once; the descriptor is not closed while a thread may be at it."""
-        seen = []
+        seen: list[bool] = []
 
         def work() -> None:
             result.cancel()

@@ -88,7 +88,7 @@ class RouteTests(WholeSiteCase):
     """Every route with every method."""
 
     def test_get(self) -> None:
-        """``GET`` answers 200, with a type and a length; the address without its slash leads to the one with it."""
+        """``GET`` answers 200, with type and length; an archive without its slash leads to the one with."""
         for route in _ROUTES:
             answer = self.ask(route)
             self.assertEqual(answer.status, 308 if route.endswith(_ALBUM) else 200, route)
@@ -137,7 +137,7 @@ class RouteTests(WholeSiteCase):
                 self.assertEqual(self.ask(target, method).status, 404, (target, method))
 
     def test_common_headers(self) -> None:
-        """Every response says who answers without saying with what, and that no page is to be told where from."""
+        """Every response says who answers, and not with what, and that no page is to be told where from."""
         for target, method in (
             *[(route, "GET") for route in _ROUTES],
             ("/nothing", "GET"),
@@ -161,7 +161,7 @@ class RedirectTests(WholeSiteCase):
     """The address of an archive without its slash."""
 
     def test_relative(self) -> None:
-        """``Location`` is relative, so that it is right behind every proxy, and keeps the query as it came."""
+        """``Location`` is relative, and so right behind every proxy, and keeps the query as it came."""
         for query in ("", "?file=a%2F2.jpg&filename=x%20y", "?"):
             answer = self.ask(f"/archive/{_ALBUM}{query}")
             location = answer.headers["Location"]
@@ -225,7 +225,7 @@ class ArchiveTests(WholeSiteCase):
         self.assertEqual((answer.status, answer.body), (206, whole[10:20]))
 
     def test_refused(self) -> None:
-        """A failed condition and an impossible range are errors that name what there is, and are no archives."""
+        """A failed condition and an impossible range are errors that name what there is, no archives."""
         etag = self.ask(self.url).headers["ETag"]
         failed = self.ask(self.url, "GET", ("If-Match", '"other"'))
         self.assertEqual((failed.status, failed.headers["ETag"]), (412, etag))

@@ -4,15 +4,18 @@ The endpoints at which a site answers.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet import unix
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import DeferredList, maybeDeferred
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .site import Site
 from .transport import make_ports_send_files
@@ -56,7 +59,8 @@ class Listeners:
         """
         for endpoint in self._endpoints:
             answers: list[IListeningPort | Failure] = []
-            serverFromString(self._reactor, endpoint).listen(self._site).addBoth(answers.append)
+            listening = _adopting_gently(serverFromString(self._reactor, endpoint))
+            listening.listen(self._site).addBoth(answers.append)
             port = answers[0] if answers else None
             if isinstance(port, Failure):
                 raise NotListening(endpoint, port.value)
@@ -80,6 +84,57 @@ class Listeners:
         """
         await DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
         await self._site.rest(seconds)
+
+
+class _AdoptedUNIXPort(unix.Port):
+    """
+    Listens on a UNIX socket that somebody else made, whose file is theirs.
+
+    Twisted's own port would let everybody connect to it (``chmod``), which fails
+    where it belongs to another user, and would delete it in the end. It leaves
+    names of the abstract name space alone, so it is told such a name.
+    """
+
+    def __init__(self, listening: socket.socket, factory: IProtocolFactory, reactor: Any) -> None:
+        super().__init__(b"\0adopted", factory, backlog=socket.SOMAXCONN, reactor=reactor)
+        # Both are private, and there is no other way. Without the first it would
+        # listen under the name above; without the second its end would be the
+        # end of the socket for whoever made it. Tests would see either.
+        self._preexistingSocket = listening
+        self._shouldShutdown = False
+
+
+@implementer(IStreamServerEndpoint)
+class _AdoptedUNIXEndpoint:
+    """
+    Listens on a UNIX socket that was handed over.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """
+        Listen at once; the descriptor is ours and is not inherited any further.
+        """
+        try:
+            listening = socket.socket(fileno=self._descriptor)
+            listening.setblocking(False)
+            port = _AdoptedUNIXPort(listening, factory, self._reactor)
+            port.startListening()
+        except OSError:
+            return fail()
+        return succeed(port)
+
+
+def _adopting_gently(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
+    """
+    Take the place of Twisted's endpoint for a UNIX socket that systemd opened.
+    """
+    if isinstance(endpoint, AdoptedStreamServerEndpoint) and endpoint.addressFamily == socket.AF_UNIX:
+        return _AdoptedUNIXEndpoint(endpoint.reactor, endpoint.fileno)
+    return endpoint
 
 
 def _address(endpoint: str, port: IListeningPort) -> str:

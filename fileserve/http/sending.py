@@ -9,6 +9,8 @@ from typing import Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
+from fileserve.storage.interfaces import MemberChanged, Unreadable
+
 from .site import Request
 
 _log = Logger(namespace="fileserve.http")
@@ -41,6 +43,12 @@ async def send(request: Request, body: BodyProducer) -> None:
             # client is gone. Nobody is left to answer, so Klein may not try.
             await _the_end()
         raise
+    except (MemberChanged, Unreadable) as error:
+        if not request.startedWriting:
+            raise
+        _log.error("The connection is cut: {error}", error=error)
+        cut(request)
+        await _the_end()
     except Exception:
         if not request.startedWriting:
             raise

@@ -47,6 +47,7 @@ class Channel(http.HTTPChannel):
     abortTimeout = None  # type: ignore[assignment]  # documented: None waits for ever
     factory: Site
     transport: Any
+    _rests = False
 
     def connectionMade(self) -> None:
         """
@@ -66,10 +67,17 @@ class Channel(http.HTTPChannel):
         """
         Take no more requests; close now, or when the present one was answered.
         """
-        if self.requests:
+        self._rests = True
+        if any(request.complete for request in self.requests):
             self.persistent = False
         else:
             self.loseConnection()
+
+    def checkPersistence(self, request: http.Request, version: bytes) -> bool:
+        """
+        Keep the connection for another request only as long as we take any.
+        """
+        return super().checkPersistence(request, version) and not self._rests
 
     def abort(self) -> None:
         """
@@ -81,11 +89,14 @@ class Channel(http.HTTPChannel):
 class Request(server.Request):
     """
     One request and its response.
+
+    :ivar complete: whether all of the request has come.
     """
 
     site: Site
     channel: Channel
     transport: Any
+    complete = False
     _received = 0
 
     def gotLength(self, length: int | None) -> None:
@@ -106,8 +117,16 @@ class Request(server.Request):
         """
         Find the path in whatever form the target came, and go on.
         """
+        self.complete = True
         self.path = _ABSOLUTE_FORM.sub(b"", self.path, count=1) or b"/"
         super().process()
+
+    def getRequestHostname(self) -> bytes:
+        """
+        Nothing here depends on what the client calls us: all our links are
+        relative. Klein asks, and can't take every name that one may send.
+        """
+        return b"localhost"
 
     def client_address(self) -> str:
         """
@@ -138,9 +157,11 @@ class Request(server.Request):
         Send a part of a file as part of the body: see `ISendsFiles`.
         """
         self.write(b"")
-        self.sentLength += length
         sent: Deferred[None] = self.transport.send_file(descriptor, offset, length)
-        return sent
+        return sent.addCallback(self._sent, length)
+
+    def _sent(self, _: None, length: int) -> None:
+        self.sentLength += length
 
     def connectionLost(self, reason: Failure) -> None:
         """

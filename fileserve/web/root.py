@@ -4,6 +4,8 @@ All routes of the site in one table, and what every response has in common.
 
 from __future__ import annotations
 
+import re
+
 from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -17,6 +19,13 @@ from fileserve.http.site import Request
 from .errors import Errors
 from .pages import Pages, sized
 
+#: What a host and its port may be spelt with (RFC 3986 section 3.2.2), roughly:
+#: nothing of ours depends on it.
+_HOST = re.compile(rb"[!$-;=A-Z\[\]_a-z~]*")
+
+#: A path that no route has.
+_NOBODY = "\ufffd".encode()
+
 
 class Root:
     """
@@ -29,10 +38,10 @@ class Root:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
 
-    def __init__(self, archives: Archives, pages: Pages) -> None:
+    def __init__(self, archives: Archives, pages: Pages, errors: Errors) -> None:
         self._archives = archives
         self._pages = pages
-        self._errors = Errors(pages)
+        self._errors = errors
 
     @app.route("/", methods=["GET"])
     def home(self, request: Request) -> bytes:
@@ -103,9 +112,10 @@ class Front(Resource):
 
     isLeaf = True
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, root: Root, errors: Errors) -> None:
         super().__init__()
         self._routes = root.app.resource()
+        self._errors = errors
 
     def render(self, request: Request) -> object:
         """
@@ -117,7 +127,34 @@ class Front(Resource):
         # name that nobody has: U+FFFD stands in no name, so it is not found.
         segments = request.postpath or []
         request.postpath = [segment.decode("utf-8", "replace").encode() for segment in segments]
+        if not request.path.startswith(b"/") or request.path.startswith(b"//"):
+            # Routing would look past a wrong beginning.
+            request.postpath = [_NOBODY]
         # Methods are case-sensitive (RFC 9110 section 9.1), and to routing they are not.
         if not (request.method.isalpha() and request.method.isupper()):
             request.method = b"UNKNOWN"
+        if not _names_a_host(request):
+            return self._errors.answer(request, Failure(Refusal(400, "A request names one host.")))
         return self._routes.render(request)
+
+
+def _names_a_host(request: Request) -> bool:
+    """
+    RFC 9112 section 3.2: one ``Host`` and only one, of characters that may stand
+    there; HTTP/1.0 knew none.
+    """
+    hosts = request.requestHeaders.getRawHeaders(b"Host") or []
+    if not hosts:
+        return request.clientproto != b"HTTP/1.1"
+    return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
+
+
+def site(archives: Archives) -> Front:
+    """
+    Put the site together.
+
+    :return: its only resource.
+    """
+    pages = Pages()
+    errors = Errors(pages)
+    return Front(Root(archives, pages, errors), errors)

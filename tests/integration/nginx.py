@@ -64,6 +64,7 @@ class Nginx:
             (r"^    server 127\.0\.0\.1:8080;$", f"    server {upstream};"),
             (r"^    listen 80;$", f"    listen {LOOPBACK}:{self.port};"),
             (r"^    access_log \S+ fileserve;$", f"    access_log {self._where}/access.log fileserve;"),
+            (r"^    error_log \S+ crit;$", f"    error_log {self._where}/error.log crit;"),
         ):
             site, found = re.subn(line, ours, site, flags=re.MULTILINE)
             if found != 1:

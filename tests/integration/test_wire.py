@@ -21,6 +21,8 @@ _OPEN = REQUEST[:-2]  # one more field may follow
 
 # What is no request: answered with 400, or dropped without an answer.
 BROKEN = {
+    "no Host": REQUEST.replace(b"Host: x\r\n", b""),
+    "two Hosts": _OPEN + b"Host: y\r\n\r\n",
     "bytes in Host": REQUEST.replace(b"Host: x", b"Host: \xff"),
     "a giant field": _OPEN + b"X: " + b"a" * MIB + b"\r\n\r\n",
     "many fields": _OPEN + b"X: a\r\n" * 100_000 + b"\r\n",
@@ -61,7 +63,6 @@ ODD = {
     "another protocol": _OPEN + b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
     "ranges without end": _OPEN + b"Range: bytes=" + b"0-0," * 3000 + b"0-0\r\n\r\n",
     "odd conditions": _OPEN + b'If-None-Match: "\xff, W/\r\nIf-Modified-Since: Mon, 99 Foo 9 9:9\r\n\r\n',
-    "no Host": REQUEST.replace(b"Host: x\r\n", b""),
     "an empty Host": REQUEST.replace(b"Host: x", b"Host:"),
     "a Host with empty labels": REQUEST.replace(b"Host: x", b"Host: a..b"),
     "a Host that is a dot": REQUEST.replace(b"Host: x", b"Host: ."),
