@@ -86,6 +86,8 @@ class Server(Service):
             self._public.listen()
             self._admin.listen()
         except NotListening as error:
+            self._public.close()
+            self._admin.close()
             self._stop_parts()
             raise SystemExit(f"twist fileserve: {error}") from None
         self._reactor.callWhenRunning(self._begin)

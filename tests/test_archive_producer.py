@@ -315,6 +315,16 @@ class BackPressureTests(ProducingCase):
                     self.assertLessEqual(consumer.peak, limit + CHUNK)
                     self.assertLessEqual(max(consumer.writes), CHUNK)
 
+    def test_from_within(self) -> None:
+        """A chunk is no larger where a part of the archive begins within a small member."""
+        self.album({str(number): bytes(LARGE - number % 3 * 50_000) for number in range(20)})
+        plan = self.plan()
+        for start in range(0, plan.layout.length, 77_777):
+            for sends_files in (False, True):
+                consumer = SlowConsumer(10**9, sends_files=sends_files)
+                self.successResultOf(self.begin(consumer, plan, [Span(start, plan.layout.length)]))
+                self.assertLessEqual(max(consumer.writes), CHUNK, start)
+
     def test_waits_for_ever(self) -> None:
         """A consumer that takes nothing gets one chunk and nothing more."""
         consumer = SlowConsumer(0)

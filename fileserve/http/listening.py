@@ -76,13 +76,21 @@ class Listeners:
         """
         return [_address(endpoint, port) for endpoint, port in zip(self._endpoints, self._ports, strict=True)]
 
+    def close(self) -> Deferred[Any]:
+        """
+        Listen no more.
+
+        :return: fires when nothing listens.
+        """
+        return DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
+
     async def rest(self, seconds: float) -> None:
         """
         Listen no more, and end what goes on.
 
         :param seconds: how long it may still go on.
         """
-        await DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
+        await self.close()
         await self._site.rest(seconds)
 
 

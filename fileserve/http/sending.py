@@ -61,7 +61,8 @@ def cut(request: Request) -> None:
     """
     End a response in a way that no client can take for its end.
     """
-    request.channel.abort()
+    if request.channel is not None:
+        request.channel.abort()
 
 
 async def _the_end() -> None:

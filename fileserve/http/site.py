@@ -35,7 +35,7 @@ _DROPPED_BODY = 16 * 1024 * 1024
 _DONE = Failure(ConnectionDone())
 
 #: RFC 9112 section 3.2.2: a server has to take the absolute form too.
-_ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE_FORM = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
 
 
 class Channel(http.HTTPChannel):
@@ -118,7 +118,10 @@ class Request(server.Request):
         Find the path in whatever form the target came, and go on.
         """
         self.complete = True
-        self.path = _ABSOLUTE_FORM.sub(b"", self.path, count=1) or b"/"
+        self.path = _ABSOLUTE_FORM.sub(b"", self.path) or b"/"
+        if self.path == b"*":
+            # RFC 9112 section 3.2.4: the server as a whole, for OPTIONS alone.
+            self.path = b"/" if self.method == b"OPTIONS" else b"/*"
         super().process()
 
     def getRequestHostname(self) -> bytes:

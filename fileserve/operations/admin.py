@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from klein import Klein
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as NoAnswer
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
@@ -41,12 +41,14 @@ class Readiness:
         """
         if self.stopping:
             return ["stopping"]
-        answers = await gatherResults([Deferred.fromCoroutine(self._ask(name)) for name in self._checks])
-        return [answer for answer in answers if answer]
+        asked = [Deferred.fromCoroutine(self._ask(name)) for name in self._checks]
+        return [answer for each in asked if (answer := await each)]
 
     async def _ask(self, name: str) -> str:
         try:
             await self._checks[name]().addTimeout(_PATIENCE, self._clock)
+        except CancelledError:
+            raise
         except NoAnswer:
             return f"{name}: no answer within {_PATIENCE} seconds"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
