@@ -66,8 +66,10 @@ class Server:
         :raise GaveUp: it ended before, or took too long.
         """
         line = eventually(
-            lambda: self.process.poll() is not None
-            or next((line for line in self.log.splitlines() if _READY in line), ""),
+            lambda: (
+                self.process.poll() is not None
+                or next((line for line in self.log.splitlines() if _READY in line), "")
+            ),
             "the ready line",
         )
         if not isinstance(line, str):

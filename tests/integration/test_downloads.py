@@ -281,9 +281,7 @@ class ResumedTests(DownloadCase):
         """``curl`` killed after 1 MiB goes on with ``-C -`` and has the same bytes in the end."""
         need("curl")
         target = self.root / "a.zip"
-        with subprocess.Popen(
-            ["curl", "-sS", self.url], stdout=subprocess.PIPE, env=environment()
-        ) as first:
+        with subprocess.Popen(["curl", "-sS", self.url], stdout=subprocess.PIPE, env=environment()) as first:
             assert first.stdout is not None
             target.write_bytes(first.stdout.read(MIB))
             first.kill()
