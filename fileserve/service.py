@@ -19,6 +19,8 @@ from .http.listening import Listeners, NotListening
 from .operations.admin import Readiness
 from .operations.notify import Notifier
 
+_log = Logger(namespace="fileserve")
+
 #: Seconds that ending takes at most, beyond the time that transfers have.
 _CUTTING = 10
 
@@ -58,8 +60,6 @@ class Server(Service):
     :param admin: for the operator's tools; it answers as long as transfers go on.
     :param drain: seconds that open transfers may take when it stops.
     """
-
-    _log = Logger(namespace="fileserve")
 
     def __init__(
         self, reactor: Any, public: Listeners, admin: Listeners, stages: Stages, drain: float
@@ -105,7 +105,7 @@ class Server(Service):
 
     def _not_announced(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            self._log.failure("Nobody knows whether we are ready", failure)
+            _log.failure("Nobody knows whether we are ready", failure)
 
     async def _announce(self) -> None:
         """
@@ -113,12 +113,12 @@ class Server(Service):
         """
         notifier = self._stages.notifier
         while reasons := "; ".join(await self._stages.readiness.reasons()):
-            self._log.critical("fileserve can't serve yet: {reasons}", reasons=reasons)
+            _log.critical("fileserve can't serve yet: {reasons}", reasons=reasons)
             notifier.status(reasons)
             await deferLater(self._reactor, _RETRY)
         addresses = " ".join(self._public.addresses)
         # The address stands in the line itself, so that it is found there in JSON too.
-        self._log.info("fileserve is ready: " + addresses.replace("{", "{{").replace("}", "}}"))
+        _log.info("fileserve is ready: " + addresses.replace("{", "{{").replace("}", "}}"))
         notifier.ready("serving at " + addresses)
 
     def stopService(self) -> Deferred[None]:

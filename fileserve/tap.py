@@ -136,8 +136,8 @@ def _give_up(why: str) -> NoReturn:
 
 def _allow_many_files() -> None:
     """
-    Take all the descriptors we may have: each transfer needs up to three, and
-    the usual first limit of 1024 is meant for programs that use select(2).
+    Take all the descriptors we may have: each transfer needs a few, and the
+    usual first limit of 1024 is meant for programs that use select(2).
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):

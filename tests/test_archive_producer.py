@@ -351,6 +351,23 @@ class BackPressureTests(ProducingCase):
         self.successResultOf(producing)
         self.assertEqual(bytes(consumer.received), self.whole)
 
+    def test_reads_nothing_while_paused(self) -> None:
+        """While the consumer is paused, nothing is read for it."""
+        threads = ByHand()
+        self.use(threads, _jumping_clock())
+        consumer = SlowConsumer(0)
+        producing = self.begin(consumer)
+        pauses = 0
+        while not producing.called:
+            if consumer.paused:
+                pauses += 1
+                self.assertEqual(len(threads), 0)
+                consumer.drain()
+            else:
+                threads.step()
+        self.successResultOf(producing)
+        self.assertGreater(pauses, 10)
+
     def test_paused_while_reading(self) -> None:
         """A consumer that is paused while a thread reads for it is not written to when that is done."""
         threads = ByHand()
@@ -452,6 +469,10 @@ class CancellingTests(ProducingCase):
             else:
                 consumer.drain()
 
+    def known(self, plan: Plan) -> int:
+        """Of how many members the checksum is known."""
+        return sum(member is not None and plan.checksums.get(member) is not None for member in plan.members)
+
     def cancel_at_every_step(self, *, sends_files: bool) -> int:
         step = 0
         while True:
@@ -468,9 +489,10 @@ class CancellingTests(ProducingCase):
                 return step
             consumer.producer.stopProducing()
             self.failureResultOf(producing, CancelledError)
-            received = len(consumer.received)
+            received, known = len(consumer.received), self.known(plan)
             threads.run()
             self.assertEqual(len(consumer.received), received)
+            self.assertEqual(self.known(plan), known, "a checksum was computed for nobody")
             self.assertEqual(open_descriptors(), before, f"at step {step}")
             self.assertEqual((consumer.unregistered, consumer.has_file), (0, False))
             self.assertEqual((counts.open_transfers, counts.outcomes["interrupted"]), (0, 1))

@@ -411,6 +411,7 @@ class SendingTests:
 
     async def stalling(self) -> tuple[Ends, Ends, Clock]:
         clock = self.case.clock = Clock()
+        clock.advance(1_700_000_000)  # as real ones do, it begins long after zero
         server, client = await self.case.connect()
         client.socket.pauseProducing()
         return server, client, clock

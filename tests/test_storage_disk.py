@@ -286,7 +286,7 @@ class TakenPlaceTests(ReadingCase):
         self.path = self.album / "a/1.jpg"
         self.member = self.members["a/1.jpg"]
 
-    def assert_changed(self) -> None:
+    def assert_changed(self, reason: str = "") -> None:
         """Neither reading nor opening nor a checksum get anything, and none of them hangs."""
         for work in (
             lambda: self.reader.read([Part(self.member, 0, 10)]),
@@ -298,18 +298,19 @@ class TakenPlaceTests(ReadingCase):
             error = self.failureResultOf(waiting, MemberChanged).value
             assert isinstance(error, MemberChanged)
             self.assertEqual(error.path, b"a/1.jpg")
+            self.assertIn(reason, error.reason)
 
     def test_link(self) -> None:
         """A symbolic link to a file with the very same bytes is not followed."""
         self.path.rename(self.album / "other")
         self.path.symlink_to("../other")
-        self.assert_changed()
+        self.assert_changed("it is gone")  # what the link leads to was not even looked at
 
     def test_link_to_its_folder(self) -> None:
         """Nor is one that a folder on the way was replaced by."""
         (self.album / "a").rename(self.album / "b")
         (self.album / "a").symlink_to("b")
-        self.assert_changed()
+        self.assert_changed("it is gone")
 
     def test_folder(self) -> None:
         """A folder."""

@@ -15,6 +15,9 @@ from twisted.python.failure import Failure
 from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts
 from fileserve.storage.interfaces import IAlbumReader, Member, MemberChanged, NoSuchAlbum
 
+# Not in the class: a Logger there takes the class's name for its namespace.
+_log = Logger(namespace="fileserve.archive")
+
 #: Values are kept for good when finding them again would mean to read so many
 #: bytes, and at the end of a transfer. Seldom, for it takes time from the sending.
 _SAVE_AT = 1024 * 1024 * 1024
@@ -30,8 +33,6 @@ class Checksums:
     :param reader: makes what reads the album's members, for computing.
     :param known: values of the catalogue, by path and version.
     """
-
-    _log = Logger(namespace="fileserve.archive")
 
     def __init__(
         self,
@@ -118,7 +119,7 @@ class Checksums:
         # Whatever else the database raises may name secrets: the values of a row.
         known = failure.check(CatalogueUnavailable) is not None
         reason = failure.getErrorMessage() if known else failure.type
-        self._log.warn("Checksums are not kept: {reason}", reason=reason)
+        _log.warn("Checksums are not kept: {reason}", reason=reason)
 
 
 def _still_true(members: Iterable[Member], known: Mapping[tuple[bytes, str], int]) -> dict[bytes, int]:

@@ -22,6 +22,8 @@ from .names import safe_names
 from .records import Records
 from .zipformat import Entry
 
+_log = Logger(namespace="fileserve.archive")
+
 #: Part of every entity-tag. To be changed whenever the same members would give
 #: other bytes than before.
 _FORMAT = b"fileserve archive 1"
@@ -133,8 +135,6 @@ class Planner:
     follows from an equal listing is taken from memory.
     """
 
-    _log = Logger(namespace="fileserve.archive")
-
     def __init__(self, store: IFileStore, facts: IFacts, in_thread: InThread) -> None:
         self._store = store
         self._facts = facts
@@ -183,7 +183,7 @@ class Planner:
             self._facts.forget(album, ()).addErrback(self._not_forgotten)
 
     def _not_forgotten(self, failure: Failure) -> None:
-        self._log.warn("Facts of a removed album are left: {reason}", reason=failure.getErrorMessage())
+        _log.warn("Facts of a removed album are left: {reason}", reason=failure.getErrorMessage())
 
     def _recalled(self, album: str, listing: Listing) -> Plan | None:
         plan = self._remembered.get(album)
@@ -201,5 +201,5 @@ class Planner:
         try:
             return await self._facts.recall(album)
         except CatalogueUnavailable as error:
-            self._log.warn("The catalogue is not asked: {reason}", reason=error)
+            _log.warn("The catalogue is not asked: {reason}", reason=error)
             return {}

@@ -10,6 +10,8 @@ from twisted.logger import Logger
 
 from fileserve.http.redaction import shorten
 
+_log = Logger(namespace="fileserve.archive")
+
 
 class Counters(Protocol):
     """
@@ -34,8 +36,6 @@ class Transfer:
     left or was cut off; *failed*, we could not go on, and the log says why.
     """
 
-    _log = Logger(namespace="fileserve.archive")
-
     def __init__(self, album: str, counters: Counters, logs: bool) -> None:
         self._name = shorten(album)
         self._counters = counters
@@ -49,7 +49,7 @@ class Transfer:
         """
         self._counters.archive_started()
         if self._logs:
-            self._log.info("Archive {name}: started", name=self._name)
+            _log.info("Archive {name}: started", name=self._name)
 
     def chunk(self, size: int) -> None:
         """
@@ -59,7 +59,7 @@ class Transfer:
         self._bytes += size
         self._counters.archive_sent(size)
         if self._logs:
-            self._log.debug(
+            _log.debug(
                 "Archive {name}: sending chunk #{number} with size {size} bytes",
                 name=self._name,
                 number=self._chunks,
@@ -85,11 +85,11 @@ class Transfer:
         We can't go on. Always logged, for only the log can name the member.
         """
         self._counters.archive_ended("failed")
-        self._log.error("Archive {name}: failed: {error}", name=self._name, error=str(error))
+        _log.error("Archive {name}: failed: {error}", name=self._name, error=str(error))
 
     def _say(self, what: str) -> None:
         if self._logs:
-            self._log.info(
+            _log.info(
                 "Archive {name}: {what} after {chunks} chunks, {size} bytes",
                 name=self._name,
                 what=what,

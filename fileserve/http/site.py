@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
     from twisted.web.resource import IResource
 
+_log = Logger(namespace="fileserve.access")
+
 #: Seconds in which something of an unfinished request has to come.
 REQUEST_TIMEOUT = 60
 
@@ -47,7 +49,6 @@ class Channel(http.HTTPChannel):
     abortTimeout = None  # type: ignore[assignment]  # documented: None waits for ever
     factory: Site
     transport: Any
-    _rests = False
 
     def connectionMade(self) -> None:
         """
@@ -67,17 +68,10 @@ class Channel(http.HTTPChannel):
         """
         Take no more requests; close now, or when the present one was answered.
         """
-        self._rests = True
         if any(request.complete for request in self.requests):
             self.persistent = False
         else:
             self.loseConnection()
-
-    def checkPersistence(self, request: http.Request, version: bytes) -> bool:
-        """
-        Keep the connection for another request only as long as we take any.
-        """
-        return super().checkPersistence(request, version) and not self._rests
 
     def abort(self) -> None:
         """
@@ -197,7 +191,6 @@ class Site(server.Site):
     # HTTP/1.1 alone: Twisted's own default also negotiates HTTP/2, whose streams
     # can take no files. A proxy in front speaks it better.
     protocol = Channel  # type: ignore[assignment]
-    _log = Logger(namespace="fileserve.access")
 
     def __init__(self, resource: IResource, reactor: IReactorTime, logging: Logging) -> None:
         super().__init__(
@@ -271,7 +264,7 @@ class Site(server.Site):
         Write the access log's line, where there is one.
         """
         if self._logs_access and isinstance(request, Request):
-            self._log.info(
+            _log.info(
                 '{client} "{method} {path}" {status} {sent}{interrupted} "{agent}"',
                 client=request.client_address(),
                 method=log_text(request.method),

@@ -42,7 +42,12 @@ class Readiness:
         if self.stopping:
             return ["stopping"]
         asked = [Deferred.fromCoroutine(self._ask(name)) for name in self._checks]
-        return [answer for each in asked if (answer := await each)]
+        try:
+            return [answer for each in asked if (answer := await each)]
+        finally:
+            for each in asked:
+                each.addErrback(lambda _: None)
+                each.cancel()
 
     async def _ask(self, name: str) -> str:
         try:
