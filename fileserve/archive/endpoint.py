@@ -68,6 +68,7 @@ class Archives:
             reader = self._reader(plan.album)
             transfer = Transfer(plan.album, self._counters, self._pace.logs)
             await send(request, ArchiveProducer(plan, items, reader, transfer, self._pace.pause))
+            self._planner.learnt(plan)
 
     def _reader(self, album: str) -> IAlbumReader:
         try:

@@ -20,6 +20,7 @@ from .checksums import Checksums
 from .layout import Layout
 from .names import safe_names
 from .records import Records
+from .runs import Runs
 from .zipformat import Entry
 
 _log = Logger(namespace="fileserve.archive")
@@ -51,6 +52,7 @@ class Plan:
     layout: Layout
     checksums: Checksums
     records: Records
+    runs: Runs
     #: A strong entity-tag, with its quotes.
     etag: bytes
 
@@ -94,7 +96,8 @@ def _plan(
     members = [member for _, member in pairs]
     layout = Layout([entry for entry, _ in pairs])
     records = Records(layout, members, checksums)
-    return Plan(album, listing, members, layout, checksums, records, _entity_tag(pairs))
+    runs = Runs(layout, members, records)
+    return Plan(album, listing, members, layout, checksums, records, runs, _entity_tag(pairs))
 
 
 def _pairs(listing: Listing) -> list[tuple[Entry, Member | None]]:
@@ -151,6 +154,13 @@ class Planner:
         """
         plan = await self._whole(album)
         return await self._in_thread(plan.only, frozenset(paths)) if paths else plan
+
+    def learnt(self, plan: Plan) -> None:
+        """
+        Make use of what a transfer found out, for the next one.
+        """
+        together = self._in_thread(plan.runs.put_together)
+        together.addErrback(lambda failure: _log.failure("A plan is not put together", failure))
 
     async def _whole(self, album: str) -> Plan:
         try:

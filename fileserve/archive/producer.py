@@ -5,6 +5,7 @@ Producing an archive's bytes: small members gathered into chunks, large ones sen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -13,6 +14,7 @@ from zope.interface import implementer
 from fileserve.http.ranges import Span
 from fileserve.http.site import Request
 from fileserve.storage.interfaces import (
+    Data,
     IAlbumReader,
     IDescriptor,
     IOpenMember,
@@ -25,14 +27,12 @@ from fileserve.storage.interfaces import (
 from .ahead import Ahead, abandon
 from .layout import Kind, Piece
 from .plan import Plan
+from .runs import LARGE, Run
 from .transfer import Transfer
 from .zipformat import has_descriptor
 
 #: The most that is read for a consumer at once, in bytes.
 CHUNK = 256 * 1024
-
-#: A member larger than this is sent by itself and not gathered.
-LARGE = CHUNK // 2
 
 #: So much is gathered without asking the consumer for room: the records
 #: between two large bodies.
@@ -140,11 +140,42 @@ class ArchiveProducer:
 
     async def _send_span(self, span: Span) -> None:
         """
+        Send a part of the archive: runs of it as far as there are any, the rest piece by piece.
+        """
+        at, room = span.start, 0
+        batch: list[Run] = []
+        for run in self._plan.runs.within(span.start, span.stop):
+            if run.start > at or run.stop - at > room:
+                await self._send_runs(batch)
+                await self._send_pieces(at, run.start)
+                batch, room = [], await self._room()
+            batch.append(run)
+            room -= run.stop - run.start
+            at = run.stop
+        await self._send_runs(batch)
+        await self._send_pieces(at, span.stop)
+
+    async def _send_runs(self, runs: Sequence[Run]) -> None:
+        """
+        Send runs as one chunk.
+        """
+        if not runs:
+            return
+        parts = [part for run in runs for part in run.bodies]
+        bodies = iter(await self._reader.read(parts) if parts else ())
+        chunk: list[Data] = []
+        for run in runs:
+            chunk.extend(chain.from_iterable(zip(run.headers, bodies, strict=False)))
+            chunk.append(run.tail)
+        await self._write(b"".join(chunk))
+
+    async def _send_pieces(self, start: int, stop: int) -> None:
+        """
         Send a part of the archive, cut where chunks and large bodies begin.
         """
         gathered: list[Piece] = []
         room = _UNASKED
-        for piece in self._plan.layout.pieces(span.start, span.stop):
+        for piece in self._plan.layout.pieces(start, stop):
             if piece.kind is Kind.BODY and piece.length > LARGE:
                 await self._send_gathered(gathered)
                 await self._send_large(piece)
