@@ -30,7 +30,7 @@ _log = Logger(namespace="fileserve.archive")
 _FORMAT = b"fileserve archive 1"
 
 #: How many members the remembered plans may have together: about 1 KB each.
-_REMEMBERED_MEMBERS = 100_000
+_REMEMBERED_MEMBERS = 150_000
 
 
 class NoSuchMember(LookupError):
