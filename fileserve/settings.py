@@ -30,7 +30,7 @@ class Settings:
     :ivar admin: the endpoint string of the listener for health and metrics; ``None`` is no such listener.
     :ivar state: the state directory, as it was given; it need not exist yet.
     :ivar database: an SQLAlchemy URL of which only the scheme was looked at; ``None`` is SQLite in `state`.
-    :ivar trust_proxy: networks whose ``X-Forwarded-*`` is believed.
+    :ivar trust_proxy: networks whose ``X-Forwarded-For`` is believed.
     :ivar stall_timeout: seconds, more than zero.
     :ivar drain: seconds; zero cuts transfers at once.
     """
@@ -149,7 +149,7 @@ TABLE = (
         variable="FILESERVE_TRUST_PROXY",
         default="",
         convert=parse_networks,
-        help="addresses and networks, separated by commas, whose X-Forwarded-For, -Proto and -Host are "
+        help="addresses and networks, separated by commas, whose X-Forwarded-For is "
         "believed. The other end of a UNIX socket always is.",
     ),
     Option(

@@ -70,7 +70,12 @@ def _assemble(reactor: Any, settings: Settings) -> IService:
         now=reactor.seconds,
     )
     archives = Archives(store, Planner(store, Facts(catalogue), disk.run), counts, pace)
-    site = Site(resource_of(archives), reactor, Logging(settings.logging, settings.trust_proxy))
+    site = Site(
+        resource_of(archives),
+        reactor,
+        Logging(settings.logging, settings.trust_proxy),
+        settings.stall_timeout,
+    )
     readiness = Readiness({"storage": store.check, "catalogue": catalogue.ping}, reactor)
     gauges = {
         "fileserve_reactor_lag_seconds": lambda: lag.seconds,

@@ -50,17 +50,19 @@ class Threads:
         """
         Do a piece of work in a thread.
 
-        :return: fires with its result. Cancelling it does not end the work.
+        :return: fires with its result. Cancelled before a thread began, the work
+            is not done; later, it is done for nobody.
         """
         self._unfinished += 1
+        waiting: Deferred[Any] = Deferred(lambda _: None)
 
-        def counted() -> Any:
-            try:
-                return work(*args, **named)
-            finally:
-                self._reactor.callFromThread(self._finished)
+        def unless_cancelled() -> Any:
+            return None if waiting.called else work(*args, **named)
 
-        return deferToThreadPool(self._reactor, self._pool, counted)
+        def done(result: Any) -> None:
+            self._unfinished -= 1
+            if not waiting.called:
+                waiting.callback(result)
 
-    def _finished(self) -> None:
-        self._unfinished -= 1
+        deferToThreadPool(self._reactor, self._pool, unless_cancelled).addBoth(done)
+        return waiting

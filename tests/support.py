@@ -211,8 +211,14 @@ class _Transport(StringTransportWithDisconnection):
     A transport in memory that says when it closes, as real ones do: what comes after is not looked at.
     """
 
+    aborted = False
+
     def loseConnection(self) -> None:
         self.disconnecting = True
+        super().loseConnection()
+
+    def abortConnection(self) -> None:
+        self.aborted = True
         super().loseConnection()
 
 

@@ -333,9 +333,13 @@ class SQLiteTests(DatabaseContract, SynchronousTestCase):
         failure = self.failureResultOf(Facts(self.catalogue).recall("a"), CatalogueUnavailable)
         self.assertIn("malformed", failure.value.reason)
 
+    def test_private(self) -> None:
+        """A new file is ours alone, whatever the umask: it holds secret names."""
+        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+
     def test_no_directory(self) -> None:
         """A directory that is not there is ``CatalogueUnavailable``, with the reason."""
-        engine = open_engine(sqlite_url(self.path / "missing" / "catalogue.sqlite"))
+        engine = open_engine(sqlite_url(self.path.parent / "missing" / "catalogue.sqlite"))
         error = self.assertRaises(CatalogueUnavailable, migrate, engine)
         self.assertIn("No such file or directory", error.reason)
 

@@ -218,13 +218,37 @@ class ConnectionTests(SiteCase):
         self.assertTrue(connection.lost)
 
     def test_slow_reader(self) -> None:
-        """A connection that is closed has all the time to send what it has: no timer cuts it."""
+        """A connection that is to be closed has its time to send what it has, and no more than that."""
+        self.site.linger = 500
         connection = self.connect()
         connection.send(self._REQUEST)
         connection.transport.loseConnection = lambda: None  # type: ignore[method-assign]  # it is still sending
         self.clock.advance(REQUEST_TIMEOUT)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(499)
+        self.assertFalse(connection.transport.aborted)
+        self.clock.advance(1)
+        self.assertTrue(connection.transport.aborted)
+
+    def test_no_timer_left(self) -> None:
+        """When a connection is lost, so is the timer that would cut it."""
+        connection = self.connect()
+        connection.send(self._REQUEST)
+        connection.transport.loseConnection = lambda: None  # type: ignore[method-assign]  # it is still sending
+        self.clock.advance(REQUEST_TIMEOUT)
         connection.channel.connectionLost()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_early_requests(self) -> None:
+        """Of what comes before an answer only so much is taken, also while the client reads nothing."""
+        self.echo.waits = True
+        connection = self.connect()
+        connection.send(self._REQUEST)
+        connection.channel.pauseProducing()
+        for _ in range(4):
+            connection.send(b"x" * 1024)
+        self.assertEqual(connection.transport.producerState, "producing")
+        connection.send(b"x" * 64 * 1024)
+        self.assertEqual(connection.transport.producerState, "paused")
 
     def test_no_other_protocol(self) -> None:
         """HTTP/2 is not offered, even where Twisted could speak it: files can't be sent through it."""

@@ -273,6 +273,16 @@ class ArchiveTests(WholeSiteCase):
             answer = self.ask(f"{self.url}?file=1.jpg&file={path}")
             self.assertEqual((answer.status, answer.body), (404, _GONE.encode()), path)
 
+    def test_semicolon(self) -> None:
+        """A semicolon is part of a value."""
+        answer = self.ask(f"{self.url}?filename=a;b.zip")
+        self.assertEqual(answer.headers["Content-Disposition"], 'attachment; filename="a;b.zip"')
+
+    def test_encoded_slash(self) -> None:
+        """A slash that is encoded separates nothing."""
+        for url in (self.url.replace("/archive/", "/archive%2F"), self.url.rstrip("/") + "%2f"):
+            self.assertEqual(self.ask(url).status, 404, url)
+
     def test_filename(self) -> None:
         """``filename`` is the name that is offered, made harmless."""
         for name, offered in (

@@ -78,7 +78,7 @@ class Archives:
 
     async def _plan(self, request: Request, album: str) -> Plan:
         try:
-            picked = [member_path(path) for path in request.args.get(b"file", ())]
+            picked = [member_path(path) for path in request.query.get(b"file", ())]
             return await self._planner.plan(album_name(album), picked)
         except (BadKey, NoSuchAlbum, NoSuchMember):
             raise Refusal(404, GONE) from None
@@ -97,7 +97,7 @@ def address_below(album: str) -> bytes:
 
 
 def _representation(request: Request, plan: Plan) -> Representation:
-    filename = request.args.get(b"filename", [b""])[0].decode("utf-8", "replace")
+    filename = request.query.get(b"filename", [b""])[0].decode("utf-8", "replace")
     return Representation(
         media_type=b"application/zip",
         length=plan.layout.length,

@@ -5,7 +5,6 @@ An album laid out as an archive at one moment, and remembered as long as it stay
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 
 from attrs import frozen
@@ -142,7 +141,9 @@ class Planner:
         self._store = store
         self._facts = facts
         self._in_thread = in_thread
-        self._remembered: OrderedDict[str, Plan] = OrderedDict()
+        # The one asked for last comes last.
+        self._remembered: dict[str, Plan] = {}
+        self._weight = 0
 
     async def plan(self, album: str, paths: Collection[bytes] = ()) -> Plan:
         """
@@ -189,7 +190,7 @@ class Planner:
         Drop what is known of an album that is gone; only if it was asked for
         lately, or every wrong name would cost a look into the catalogue.
         """
-        if self._remembered.pop(album, None) is not None:
+        if self._drop(album):
             self._facts.forget(album, ()).addErrback(self._not_forgotten)
 
     def _not_forgotten(self, failure: Failure) -> None:
@@ -200,12 +201,22 @@ class Planner:
         return plan if plan is not None and plan.listing == listing else None
 
     def _remember(self, plan: Plan) -> None:
+        self._drop(plan.album)
         self._remembered[plan.album] = plan
-        self._remembered.move_to_end(plan.album)
-        total = sum(map(_weight, self._remembered.values()))
-        while total > _REMEMBERED_MEMBERS:
-            _, oldest = self._remembered.popitem(last=False)
-            total -= _weight(oldest)
+        self._weight += _weight(plan)
+        while self._weight > _REMEMBERED_MEMBERS:
+            self._drop(next(iter(self._remembered)))
+
+    def _drop(self, album: str) -> bool:
+        """
+        Remember an album's plan no longer.
+
+        :return: whether there was one.
+        """
+        plan = self._remembered.pop(album, None)
+        if plan is not None:
+            self._weight -= _weight(plan)
+        return plan is not None
 
     async def _known(self, album: str) -> Crcs:
         try:

@@ -276,8 +276,8 @@ class ArchiveProducer:
                 length = min(_WINDOW, end - at)
                 await opened.prepare(at, length)
                 await self._handed_on(sent)
-                self._transfer.chunk(length)
                 sent = self._consumer.send_file(descriptor, at, length)
+                sent.addCallback(self._counted, length)
                 at += length
             await self._handed_on(sent)
         except EOFError:
@@ -289,6 +289,9 @@ class ArchiveProducer:
                 abandon(sent)
         opened.check()
         return end
+
+    def _counted(self, _: None, length: int) -> None:
+        self._transfer.chunk(length)
 
     async def _handed_on(self, sent: Deferred[None] | None) -> None:
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fcntl import LOCK_EX, flock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -89,6 +89,8 @@ def open_engine(url: str, *, threads: int = THREADS, busy_timeout: float = 10.0)
     """
     Prepare connections to a database; none is made yet.  The caller closes it by ``dispose()``.
 
+    A SQLite file that is not there is made, empty and for us alone.
+
     :param url: as `normal_url` allows.
     :param threads: how many threads will use it at once.
     :param busy_timeout: how long to wait in SQLite for another writer, and for a connection when more threads
@@ -105,10 +107,21 @@ def open_engine(url: str, *, threads: int = THREADS, busy_timeout: float = 10.0)
     }
     if parsed.drivername == "postgresql+psycopg":
         return _open_postgresql(parsed, options)
+    _make_private(parsed)
     engine = create_engine(parsed, **options)
     event.listen(engine, "connect", _sqlite_settings(busy_timeout))
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _make_private(url: URL) -> None:
+    """
+    Make a new SQLite file readable for us alone, whatever the folder it is in: it holds secret names.
+
+    SQLite gives the files beside it the same mode.  Where it can't be made, connecting says why.
+    """
+    with suppress(OSError):
+        os.close(os.open(url.database or "", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _open_postgresql(url: URL, options: dict[str, Any]) -> Engine:

@@ -1,7 +1,5 @@
 """
 Who the client is when a proxy stands between: ``X-Forwarded-For``, believed only from trusted addresses.
-
-The same trust decides about ``X-Forwarded-Proto`` and ``X-Forwarded-Host``: see ``believed``.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -22,7 +23,7 @@ from .redaction import log_path, log_text
 from .transport import sends_files
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IReactorTime
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
     from twisted.web.resource import IResource
 
 _log = Logger(namespace="fileserve.access")
@@ -35,6 +36,9 @@ REQUEST_TIMEOUT = 60
 _DROPPED_BODY = 16 * 1024 * 1024
 
 _DONE = Failure(ConnectionDone())
+
+#: How many bytes of further requests are taken before an answer was sent.
+_EARLY = 64 * 1024
 
 #: RFC 9112 section 3.2.2: a server has to take the absolute form too.
 _ABSOLUTE_FORM = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
@@ -49,6 +53,8 @@ class Channel(http.HTTPChannel):
     abortTimeout = None  # type: ignore[assignment]  # documented: None waits for ever
     factory: Site
     transport: Any
+    _early = 0
+    _farewell: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """
@@ -62,7 +68,36 @@ class Channel(http.HTTPChannel):
         Leave the site's open connections.
         """
         super().connectionLost(reason)
+        if self._farewell is not None and self._farewell.active():
+            self._farewell.cancel()
         self.factory.closed(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take what comes; of requests that come before an answer was sent, not
+        more than a bound, where Twisted sets none as long as the client reads nothing.
+        """
+        super().dataReceived(data)
+        if any(request.complete for request in self.requests):
+            self._early += len(data)
+            if self._early > _EARLY:
+                self.transport.pauseProducing()
+
+    def requestDone(self, request: http.Request) -> None:
+        """
+        Go on with the next request.
+        """
+        self._early = 0
+        super().requestDone(request)
+
+    def loseConnection(self) -> None:
+        """
+        Close when all was sent; cut after a while, for under TLS the client has
+        to agree, and need not.
+        """
+        if self._farewell is None:
+            self._farewell = self.callLater(self.factory.linger, self.abort)
+        super().loseConnection()
 
     def rest(self) -> None:
         """
@@ -125,6 +160,19 @@ class Request(server.Request):
         """
         return b"localhost"
 
+    @property
+    def query(self) -> dict[bytes, list[bytes]]:
+        """
+        The parameters of the query, decoded. Twisted's own `args` takes ``;``,
+        which may stand in a value (RFC 3986 section 3.4), for a separator.
+        """
+        _, _, query = self.uri.partition(b"?")
+        parameters: dict[bytes, list[bytes]] = {}
+        for field in query.replace(b"+", b" ").split(b"&"):
+            name, _, value = field.partition(b"=")
+            parameters.setdefault(unquote_to_bytes(name), []).append(unquote_to_bytes(value))
+        return parameters
+
     def client_address(self) -> str:
         """
         Who asks, as far as trusted proxies can tell.
@@ -164,7 +212,7 @@ class Request(server.Request):
         """
         Log what Twisted does not: a request whose answer was not sent to its end.
         """
-        if self.startedWriting:
+        if self.complete:
             self.site.log(self, interrupted=True)
         super().connectionLost(reason)
 
@@ -186,13 +234,17 @@ class Logging:
 class Site(server.Site):
     """
     Makes a connection's protocol, and knows all that are open.
+
+    :param linger: seconds after which a connection that is to be closed is cut.
     """
 
     # HTTP/1.1 alone: Twisted's own default also negotiates HTTP/2, whose streams
     # can take no files. A proxy in front speaks it better.
     protocol = Channel  # type: ignore[assignment]
 
-    def __init__(self, resource: IResource, reactor: IReactorTime, logging: Logging) -> None:
+    def __init__(
+        self, resource: IResource, reactor: IReactorTime, logging: Logging, linger: float = REQUEST_TIMEOUT
+    ) -> None:
         super().__init__(
             resource,
             requestFactory=Request,
@@ -202,6 +254,7 @@ class Site(server.Site):
         )
         self.displayTracebacks = False
         self.trusted = logging.trusted
+        self.linger = linger
         self._logs_access = logging.access
         self._channels: set[Channel] = set()
         self._resting: Deferred[None] | None = None
@@ -269,7 +322,7 @@ class Site(server.Site):
                 client=request.client_address(),
                 method=log_text(request.method),
                 path=log_path(request.uri),
-                status=request.code,
+                status=request.code if request.startedWriting else "-",
                 sent=request.sentLength,
                 interrupted=" interrupted" if interrupted else "",
                 agent=log_text(request.getHeader(b"User-Agent") or b"-"),

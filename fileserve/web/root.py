@@ -127,8 +127,8 @@ class Front(Resource):
         # name that nobody has: U+FFFD stands in no name, so it is not found.
         segments = request.postpath or []
         request.postpath = [segment.decode("utf-8", "replace").encode() for segment in segments]
-        if not request.path.startswith(b"/") or request.path.startswith(b"//"):
-            # Routing would look past a wrong beginning.
+        if not request.path.startswith(b"/") or request.path.startswith(b"//") or b"/" in b"".join(segments):
+            # Routing would look past a wrong beginning, and take %2F for a slash.
             request.postpath = [_NOBODY]
         # Methods are case-sensitive (RFC 9110 section 9.1), and to routing they are not.
         if not (request.method.isalpha() and request.method.isupper()):
