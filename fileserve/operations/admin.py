@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
 from .counters import Counts, Gauges
-from .metrics import MetricsMissing, render
+from .metrics import MetricsMissing, prepare, render
 
 #: Seconds in which each thing we need has to answer.
 _PATIENCE = 5
@@ -72,6 +72,7 @@ class Admin:
         self._readiness = readiness
         self._counts = counts
         self._gauges = gauges
+        prepare()
 
     @app.route("/healthz", methods=["GET"])
     def health(self, request: IRequest) -> bytes:
