@@ -29,6 +29,29 @@ class PuttingTogetherTests(ProducingCase):
         plan.runs.put_together()
         self.assertEqual(list(plan.runs.within(0, plan.layout.length)), [])
 
+    def test_half_known(self) -> None:
+        """Nor are there some as long as one is missing; once all are known there are all."""
+        self.album(_files([20_000] * 20))
+        plan = self.cold_plan()
+        self.bytes_of(plan, [Span(0, plan.layout.length // 2)])
+        plan.runs.put_together()
+        self.assertEqual(list(plan.runs.within(0, plan.layout.length)), [])
+        self.assertFalse(plan.runs.made)
+        self.bytes_of(plan)
+        plan.runs.put_together()
+        self.assertEqual([*plan.runs.within(0, plan.layout.length)][-1].stop, plan.layout.length)
+        self.assertTrue(plan.runs.made)
+
+    def test_learnt(self) -> None:
+        """Only a plan that will be used again is put together."""
+        self.album(_files([20_000] * 20))
+        plan = self.plan()
+        picked = plan.only(frozenset([b"000.bin"]))
+        self.bytes_of(plan)
+        for each in (picked, plan):
+            self.planner.learnt(each)
+        self.assertEqual((picked.runs.made, plan.runs.made), (False, True))
+
     def test_small_members(self) -> None:
         """An album of small members is runs from its first byte to its last, without a gap."""
         self.album(_files([20_000] * 20))

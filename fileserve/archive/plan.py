@@ -158,8 +158,11 @@ class Planner:
 
     def learnt(self, plan: Plan) -> None:
         """
-        Make use of what a transfer found out, for the next one.
+        Make use of what a transfer found out, for the next one of the same plan:
+        there is none of a plan that is not remembered.
         """
+        if plan.runs.made or self._remembered.get(plan.album) is not plan:
+            return
         together = self._in_thread(plan.runs.put_together)
         together.addErrback(lambda failure: _log.failure("A plan is not put together", failure))
 

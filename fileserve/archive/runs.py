@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from fileserve.storage.interfaces import Member, Part
@@ -37,9 +38,17 @@ class Run(NamedTuple):
     tail: bytes
 
 
+class _NotKnownError(Exception):
+    """
+    A checksum is missing.
+    """
+
+
 class Runs:
     """
-    The runs of one plan, as far as they were put together.
+    The runs of one plan.
+
+    :ivar made: whether they were put together; until then there are none.
     """
 
     def __init__(self, layout: Layout, members: Sequence[Member | None], records: Records) -> None:
@@ -47,6 +56,7 @@ class Runs:
         self._members = members
         self._records = records
         self._runs: list[Run] = []
+        self.made = False
 
     def within(self, start: int, stop: int) -> Iterator[Run]:
         """
@@ -60,10 +70,11 @@ class Runs:
 
     def put_together(self) -> None:
         """
-        Find them, once every checksum is known. In a thread: it takes some microseconds for each member.
+        Find them, if every checksum is known. In a thread: it takes some microseconds for each member.
         """
-        if not self._runs:
+        with suppress(_NotKnownError):
             self._runs = list(self._find())
+            self.made = True
 
     def _find(self) -> Iterator[Run]:
         at = start = 0
@@ -87,7 +98,7 @@ class Runs:
             else:
                 record = self._records.get(piece)
                 if record is None:
-                    return
+                    raise _NotKnownError
                 waiting.append(record)
         yield Run(start, at, headers, bodies, b"".join(waiting))
 

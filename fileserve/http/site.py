@@ -48,6 +48,7 @@ class Channel(http.HTTPChannel):
     """
     One connection. It closes only when all was sent: a client that reads slowly
     is none of its business, and one that reads nothing is cut by the transport.
+    Only a connection that was told to close has a limit: see `loseConnection`.
     """
 
     abortTimeout = None  # type: ignore[assignment]  # documented: None waits for ever
