@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from fileserve.storage.interfaces import (
-    Data,
     IAlbumReader,
     IFileStore,
     IOpenMember,
@@ -23,7 +22,7 @@ from fileserve.storage.interfaces import (
     Part,
 )
 
-from .support import deferred
+from .support import deferred, read_parts
 
 _TEN = b"0123456789"
 
@@ -164,20 +163,29 @@ class FileStoreContract:
 
     def read(self, store: IFileStore, members: Mapping[bytes, Member], *parts: tuple[bytes, int, int]) -> Any:
         wanted = [Part(members[path], offset, length) for path, offset, length in parts]
-        return self.reader(store).read(wanted)
+        return read_parts(self.reader(store), wanted)
 
     def test_reads_parts(self) -> None:
-        """``read`` gives one ``bytes`` for each part, in the order asked for, by offset and length."""
+        """``read_into`` fills the buffer of each part, by offset and length."""
         store = self.store_of({"1.jpg": _TEN, "a/b/2.jpg": b"abcdef"})
         members = self.members(store)
         wanted = (b"a/b/2.jpg", 1, 3), (b"1.jpg", 0, 10), (b"1.jpg", 9, 1), (b"a/b/2.jpg", 0, 6)
-        data: list[Data] = self.result(self.read(store, members, *wanted))
-        self.case.assertEqual([bytes(each) for each in data], [b"bcd", _TEN, b"9", b"abcdef"])
+        data = self.result(self.read(store, members, *wanted))
+        self.case.assertEqual(data, [b"bcd", _TEN, b"9", b"abcdef"])
+
+    def test_reads_into_one_chunk(self) -> None:
+        """Buffers may be places in one chunk; what lies between them stays."""
+        store = self.store_of({"1.jpg": _TEN})
+        member = self.members(store)[b"1.jpg"]
+        chunk = bytearray(b"-" * 20)
+        places = [memoryview(chunk)[1:5], memoryview(chunk)[6:16]]
+        self.result(self.reader(store).read_into(places, [Part(member, 3, 4), Part(member, 0, 10)]))
+        self.case.assertEqual(chunk, b"-3456-" + _TEN + b"----")
 
     def test_reads_nothing(self) -> None:
-        """No parts give no data."""
+        """No parts are read at once."""
         store = self.store_of({"1.jpg": _TEN})
-        self.case.assertEqual(self.result(self.reader(store).read([])), [])
+        self.case.assertIsNone(self.result(self.reader(store).read_into([], [])))
 
     def test_reading_what_changed(self) -> None:
         """A part of a member that is no longer as listed fails, and the error names the member."""

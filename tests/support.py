@@ -5,7 +5,7 @@ What several test modules share: threads that are none, albums, consumers that p
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from http.client import HTTPMessage, HTTPResponse
 from io import BytesIO
@@ -30,7 +30,7 @@ from fileserve.catalogue.memory import MemoryFacts
 from fileserve.http.site import Channel, Logging, Site
 from fileserve.operations.counters import Counts
 from fileserve.storage.disk import DiskStore
-from fileserve.storage.interfaces import IFileStore
+from fileserve.storage.interfaces import IAlbumReader, IFileStore, Part
 from fileserve.web.root import site as resource_of
 
 
@@ -343,9 +343,9 @@ class SlowConsumer:
         self.producer = None
         self.unregistered += 1
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         assert self.producer is not None
-        assert isinstance(data, bytes)
+        assert isinstance(data, bytes | bytearray)
         self._take(data)
         self.writes.append(len(data))
         self.held += len(data)
@@ -407,6 +407,13 @@ class SlowConsumer:
         while self.paused:
             self.drain()
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes | bytearray) -> None:
         self.unasked += self.paused
         self.received += data
+
+
+async def read_parts(reader: IAlbumReader, parts: Sequence[Part]) -> list[bytes]:
+    """The bytes of some parts, each read into a buffer of its own."""
+    buffers = [bytearray(part.length) for part in parts]
+    await reader.read_into(buffers, parts)
+    return [bytes(buffer) for buffer in buffers]

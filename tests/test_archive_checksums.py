@@ -19,7 +19,7 @@ from fileserve.archive.checksums import Checksums
 from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts
 from fileserve.catalogue.memory import MemoryFacts
 from fileserve.storage.interfaces import (
-    Data,
+    Buffer,
     IAlbumReader,
     IOpenMember,
     Member,
@@ -58,7 +58,7 @@ class Reader:
         self.computing[member.path] = computing
         return computing
 
-    def read(self, parts: Sequence[Part]) -> Deferred[list[Data]]:
+    def read_into(self, buffers: Sequence[Buffer], parts: Sequence[Part]) -> Deferred[None]:
         raise NotImplementedError
 
     def open(self, member: Member) -> Deferred[IOpenMember]:

@@ -225,6 +225,7 @@ class BytesTests(ProducingCase):
             file.truncate(DESCRIPTOR_ABOVE + 1)
             file.seek(12345)
             file.write(b"hello")
+        (folder / "1").read_bytes()  # so that it is cached
         threads = ByHand()
         self.use(threads)
         consumer = SlowConsumer(CHUNK)

@@ -31,7 +31,7 @@ from fileserve.storage.pagecache import is_resident
 from fileserve.storage.walk import list_album
 
 from .storecontract import FileStoreContract
-from .support import ByHand, at_once, deferred, evict, open_descriptors, write_album
+from .support import ByHand, at_once, deferred, evict, open_descriptors, read_parts, write_album
 
 _MIB = 1024 * 1024
 
@@ -154,7 +154,7 @@ class WaitingTests(ReadingCase):
         """What the page cache holds is read without a thread."""
         reader = self.reader_of({"1.jpg": b"1" * 1000, "2.jpg": b"2"})
         self.require_cached("1.jpg")
-        reading = deferred(reader.read([self.whole("1.jpg"), self.whole("2.jpg")]))
+        reading = deferred(read_parts(reader, [self.whole("1.jpg"), self.whole("2.jpg")]))
         self.assertEqual(len(self.threads), 0)
         self.assertEqual(self.successResultOf(reading), [b"1" * 1000, b"2"])
 
@@ -163,7 +163,7 @@ class WaitingTests(ReadingCase):
         reader = self.reader_of({"1.jpg": b"1" * 1000, "2.jpg": b"2" * 5000, "3.jpg": b"3"})
         self.evict("2.jpg")
         names = ("1.jpg", "2.jpg", "3.jpg")
-        reading = deferred(reader.read([self.whole(name) for name in names]))
+        reading = deferred(read_parts(reader, [self.whole(name) for name in names]))
         self.assertNoResult(reading)
         self.assertEqual(len(self.threads), 1)
         self.threads.step()
@@ -189,10 +189,10 @@ class WaitingTests(ReadingCase):
         reader = self.reader_of({"1.jpg": b"1"})
         self.require_cached("1.jpg")
         self.time = [0.0, 1.0]  # it began, it ended
-        self.successResultOf(deferred(reader.read([self.whole("1.jpg")])))
+        self.successResultOf(deferred(read_parts(reader, [self.whole("1.jpg")])))
         in_threads = 0
         while True:
-            reading = deferred(reader.read([self.whole("1.jpg")]))
+            reading = deferred(read_parts(reader, [self.whole("1.jpg")]))
             if not len(self.threads):
                 break
             in_threads += 1
@@ -207,7 +207,7 @@ class WaitingTests(ReadingCase):
         reader = self.reader_of({"1.jpg": b"1"})
         self.require_cached("1.jpg")
         self.time = [0.0, 1.0]
-        self.successResultOf(deferred(reader.read([self.whole("1.jpg")])))
+        self.successResultOf(deferred(read_parts(reader, [self.whole("1.jpg")])))
         opening = deferred(reader.open(self.members["1.jpg"]))
         self.assertNoResult(opening)
         self.threads.step()
@@ -222,7 +222,7 @@ class CancellingTests(ReadingCase):
         reader = self.reader_of({"0": b"0", **files}, in_thread=in_thread)
         self.require_cached("0")
         self.time = [0.0, 1.0]
-        self.successResultOf(deferred(reader.read([self.whole("0")])))
+        self.successResultOf(deferred(read_parts(reader, [self.whole("0")])))
         return reader
 
     def test_opening_not_begun(self) -> None:
@@ -251,7 +251,7 @@ class CancellingTests(ReadingCase):
     def test_reading(self) -> None:
         """A reader that is closed while a thread is to read for it closes after that."""
         reader = self.slow_reader({"1.jpg": b"1"})
-        reading = deferred(reader.read([self.whole("1.jpg")]))
+        reading = deferred(read_parts(reader, [self.whole("1.jpg")]))
         reader.close()
         self.threads.run()
         self.assertEqual(self.successResultOf(reading), [b"1"])
@@ -289,7 +289,7 @@ class TakenPlaceTests(ReadingCase):
     def assert_changed(self, reason: str = "") -> None:
         """Neither reading nor opening nor a checksum get anything, and none of them hangs."""
         for work in (
-            lambda: self.reader.read([Part(self.member, 0, 10)]),
+            lambda: read_parts(self.reader, [Part(self.member, 0, 10)]),
             lambda: self.reader.open(self.member),
             lambda: self.reader.crc32(self.member),
         ):
@@ -340,7 +340,7 @@ class TakenPlaceTests(ReadingCase):
     def test_album_renamed(self) -> None:
         """An album that is renamed meanwhile goes on being read: its folder is held."""
         self.album.rename(self.root / "elsewhere")
-        self.assertEqual(self.result(self.reader.read([Part(self.member, 2, 3)])), [b"234"])
+        self.assertEqual(self.result(read_parts(self.reader, [Part(self.member, 2, 3)])), [b"234"])
 
     def test_shrinking_while_it_is_open(self) -> None:
         """What a shrunk file no longer has is an end that came too early, wherever it is read."""
@@ -366,7 +366,7 @@ class UnreadableTests(ReadingCase):
             os.seteuid(65534)
             self.addCleanup(os.seteuid, 0)
         for work in (
-            lambda: reader.read([Part(member, 0, 1)]),
+            lambda: read_parts(reader, [Part(member, 0, 1)]),
             lambda: reader.open(member),
             lambda: reader.crc32(member),
         ):
@@ -386,7 +386,7 @@ class UnreadableTests(ReadingCase):
         # A disk that fails can be had by no argument: what reads is the operating system.
         self.patch(os, "pread", broken)
         self.patch(os, "preadv", broken)
-        waiting = deferred(reader.read([self.whole("1.jpg")]))
+        waiting = deferred(read_parts(reader, [self.whole("1.jpg")]))
         self.threads.run()
         error = self.failureResultOf(waiting, Unreadable).value
         assert isinstance(error, Unreadable)

@@ -5,7 +5,6 @@ Producing an archive's bytes: small members gathered into chunks, large ones sen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -27,7 +26,7 @@ from fileserve.storage.interfaces import (
 from .ahead import Ahead, abandon
 from .layout import Kind, Piece
 from .plan import Plan
-from .runs import LARGE, Run
+from .runs import LARGE, Run, lay_out
 from .transfer import Transfer
 from .zipformat import has_descriptor
 
@@ -161,13 +160,11 @@ class ArchiveProducer:
         """
         if not runs:
             return
+        chunk, buffers = lay_out(runs)
         parts = [part for run in runs for part in run.bodies]
-        bodies = iter(await self._reader.read(parts) if parts else ())
-        chunk: list[Data] = []
-        for run in runs:
-            chunk.extend(chain.from_iterable(zip(run.headers, bodies, strict=False)))
-            chunk.append(run.tail)
-        await self._write(b"".join(chunk))
+        if parts:
+            await self._reader.read_into(buffers, parts)
+        await self._write(chunk)
 
     async def _send_pieces(self, start: int, stop: int) -> None:
         """
@@ -218,7 +215,9 @@ class ArchiveProducer:
             for piece in pieces
             if piece.kind is Kind.BODY
         ]
-        bodies = await self._reader.read(parts) if parts else ()
+        bodies = [bytearray(part.length) for part in parts]
+        if parts:
+            await self._reader.read_into(bodies, parts)
         checksums = self._plan.checksums
         for part, data in zip(parts, bodies, strict=True):
             if len(data) == part.member.size and checksums.get(part.member) is None:
@@ -259,7 +258,7 @@ class ArchiveProducer:
                 at = await self._send_file(opened, descriptor.fileno(), at, end - _TAIL)
             while at < end:
                 length = min(CHUNK, end - at)
-                await self._write(bytes(await opened.read(at, length)))
+                await self._write(await opened.read(at, length))
                 at += length
         finally:
             opened.close()
@@ -302,7 +301,7 @@ class ArchiveProducer:
         while self._resumed is not None:
             await self._resumed
 
-    async def _write(self, chunk: bytes) -> None:
+    async def _write(self, chunk: Data) -> None:
         if self._pause is not None:
             await self._pause()
         while self._resumed is not None:

@@ -38,6 +38,25 @@ class Run(NamedTuple):
     tail: bytes
 
 
+def lay_out(runs: Sequence[Run]) -> tuple[bytearray, list[memoryview]]:
+    """
+    Begin a chunk of some runs in a row: everything but the bodies is in it.
+
+    :return: the chunk, and where in it each of the bodies is to be read into.
+    """
+    chunk = bytearray(sum(run.stop - run.start for run in runs))
+    view, buffers, at = memoryview(chunk), [], 0
+    for run in runs:
+        for header, part in zip(run.headers, run.bodies, strict=True):
+            body = at + len(header)
+            view[at:body] = header
+            at = body + part.length
+            buffers.append(view[body:at])
+        view[at : at + len(run.tail)] = run.tail
+        at += len(run.tail)
+    return chunk, buffers
+
+
 class _NotKnownError(Exception):
     """
     A checksum is missing.

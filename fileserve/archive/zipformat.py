@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from calendar import timegm
+from functools import lru_cache
 from time import gmtime
 from typing import NamedTuple
 
@@ -225,6 +226,11 @@ def _dos_time(mtime_ns: int) -> int:
     seconds = mtime_ns // 1_000_000_000
     if not _DOS_FIRST <= seconds <= _DOS_LAST:
         seconds = max(_DOS_FIRST, min(seconds, _DOS_LAST))
-    year, month, day, hour, minute, second = gmtime(seconds)[:6]
-    date = year - 1980 << 9 | month << 5 | day
-    return date << 16 | hour << 11 | minute << 5 | second // 2
+    days, second = divmod(seconds, 86400)
+    return _dos_date(days) << 16 | second // 3600 << 11 | second // 60 % 60 << 5 | second % 60 // 2
+
+
+@lru_cache(1024)  # the files of an album come from few days
+def _dos_date(days: int) -> int:
+    year, month, day = gmtime(days * 86400)[:3]
+    return year - 1980 << 9 | month << 5 | day

@@ -191,6 +191,12 @@ class Request(server.Request):
         """
         return sends_files(self.transport)
 
+    def write(self, data: bytes | bytearray) -> None:
+        """
+        Write some of the body; Twisted's own transports take nothing but ``bytes``.
+        """
+        super().write(data if self.sends_files else bytes(data))
+
     def room(self) -> Deferred[int]:
         """
         Wait until the client takes more: see `ISendsFiles`.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
 import socket
 import sys
 import termios
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 #: The most that one ``sendfile`` is asked for, so that clients take turns.
 _TURN = 2 * 1024 * 1024
 
+#: So much is worth a system call of its own, and a copy less; in bytes.
+_CHUNK = 16 * 1024
+
 
 class ISendsFiles(Interface):
     """
@@ -43,7 +45,8 @@ class ISendsFiles(Interface):
         with us. What it then writes goes to the kernel whole, as a rule, so a
         client that stalls costs no memory of this process.
 
-        :return: fires with how many bytes will find room; may be cancelled.
+        :return: fires in another turn of the reactor, so that clients take turns,
+            with how many bytes will find room; may be cancelled.
         """
 
     def send_file(descriptor: int, offset: int, length: int) -> Deferred[None]:
@@ -101,14 +104,25 @@ class _SendsFiles:
         super().__init__(*args)
         self._stalls = StallWatch(self, stall_timeout)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """
-        Count, then write as ever.
+        Give a chunk to the kernel at once, as far as it takes it; count what is
+        left, and write that as ever.
         """
         if self.connected:
             self._stalls.begin()
+            if len(data) >= _CHUNK and not self._unsent:
+                data = data[self._send_at_once(data) :]
             self._unsent += len(data)
-        super().write(data)  # type: ignore[misc]
+        super().write(bytes(data))  # type: ignore[misc]
+
+    def _send_at_once(self, data: bytes | bytearray) -> int:
+        try:
+            sent = self.socket.send(data)
+        except OSError:
+            return 0  # it would wait; or the connection is lost, as will be seen when it is tried again
+        self._given += sent
+        return sent
 
     def writeSequence(self, iovec: Any) -> None:
         """
@@ -164,16 +178,8 @@ class _SendsFiles:
         asked: Deferred[int] = Deferred(self._forget_room)
         self._stalls.begin()
         self._asked_for_room = asked
-        if self._unsent or not self._takes_more():
-            self.startWriting()
-        else:
-            self._tell_room(asked)
+        self.startWriting()
         return asked
-
-    def _takes_more(self) -> bool:
-        poll = select.poll()
-        poll.register(self.socket.fileno(), select.POLLOUT)
-        return bool(poll.poll(0))
 
     def _tell_room(self, asked: Deferred[int]) -> None:
         """
@@ -181,8 +187,9 @@ class _SendsFiles:
         (``sk_stream_is_writeable``); a quarter is safe.
         """
         self._asked_for_room = None
-        self.stopWriting()
         asked.callback(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 4)
+        if not self.waits:
+            self.stopWriting()
 
     def _forget_room(self, _: object) -> None:
         self._asked_for_room = None

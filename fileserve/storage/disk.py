@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from .held import Held, InThread
 from .interfaces import (
+    Buffer,
     Data,
     IAlbumReader,
     IDescriptor,
@@ -27,7 +28,7 @@ from .interfaces import (
     Part,
     Unreadable,
 )
-from .pagecache import bring_in, is_resident, read_resident
+from .pagecache import bring_in, is_resident, read_cached, read_resident
 from .walk import FOLDER_FLAGS, NOT_THERE, list_album, open_album
 
 #: A pipe put in a member's place must not stop us: opening one waits for its
@@ -107,41 +108,45 @@ class DiskReader(Held):
         self._clock = clock
         self._patient = 0
 
-    async def read(self, parts: Sequence[Part]) -> list[Data]:
+    async def read_into(self, buffers: Sequence[Buffer], parts: Sequence[Part]) -> None:
         """
         Read some parts, together no more than a chunk.
         """
-        got = self._read_at_once(parts) if self._may_read_at_once() else []
-        if len(got) < len(parts):
-            got += await self.in_background(self._read_waiting, parts[len(got) :])
-        return got
+        done = self._read_at_once(buffers, parts) if self._may_read_at_once() else 0
+        if done < len(parts):
+            await self.in_background(self._read_waiting, buffers[done:], parts[done:])
 
-    def _read_at_once(self, parts: Sequence[Part]) -> list[Data]:
+    def _read_at_once(self, buffers: Sequence[Buffer], parts: Sequence[Part]) -> int:
+        """
+        :return: how many parts were read.
+        """
         began = self._clock()
-        got: list[Data] = []
-        for part in parts:
-            data = self._read_part(part, read_resident)
-            if data is None:
+        done = 0
+        read = read_cached  # what was written together is mostly cached together: one look is enough
+        for buffer, part in zip(buffers, parts, strict=True):
+            if not self._read_part(buffer, part, read):
                 break
-            got.append(data)
+            done += 1
+            read = read_resident
         if self._clock() - began > _SLOW_SECONDS:
             self._patient = _LEFT_TO_THREADS
-        return got
+        return done
 
     def _may_read_at_once(self) -> bool:
         self._patient = max(0, self._patient - 1)
         return not self._patient
 
-    def _read_waiting(self, parts: Sequence[Part]) -> list[Data]:
-        return [self._read_part(part, _read_exactly) for part in parts]
+    def _read_waiting(self, buffers: Sequence[Buffer], parts: Sequence[Part]) -> None:
+        for buffer, part in zip(buffers, parts, strict=True):
+            self._read_part(buffer, part, _fill)
 
-    def _read_part(self, part: Part, read: Callable[[int, int, int], Any]) -> Any:
-        member = part.member
+    def _read_part(self, buffer: Buffer, part: Part, read: Callable[[int, Buffer, int], bool]) -> bool:
+        member, offset, _ = part
         descriptor = _open_below(self.descriptor, member.path)
         try:
-            data = read(descriptor, part.offset, part.length)
+            done = read(descriptor, buffer, offset)
             _require_version(descriptor, member)
-            return data
+            return done
         except EOFError:
             raise MemberChanged(member.path, _SHORTER) from None
         except OSError as error:
@@ -208,9 +213,9 @@ class OpenFile(Held):
         """
         Read exactly so many bytes, of the version that was opened.
         """
-        data = read_resident(self.descriptor, offset, length)
-        if data is None:
-            data = await self._checked(_read_exactly, self.descriptor, offset, length)
+        data = bytearray(length)
+        if not read_cached(self.descriptor, data, offset):
+            await self._checked(_fill, self.descriptor, data, offset)
         self.check()
         return data
 
@@ -272,19 +277,20 @@ def _require_version(descriptor: int, member: Member) -> None:
         raise MemberChanged(member.path, "it was written to or replaced")
 
 
-def _read_exactly(descriptor: int, offset: int, length: int) -> bytes:
+def _fill(descriptor: int, buffer: Buffer, offset: int) -> bool:
     """
+    Fill a buffer, however long that takes.
+
     :raise EOFError: the file ends before.
     """
-    pieces = []
-    while length:
-        piece = os.pread(descriptor, length, offset)
-        if not piece:
+    left = memoryview(buffer)
+    while left:
+        got = os.preadv(descriptor, [left], offset)
+        if not got:
             raise EOFError
-        pieces.append(piece)
-        offset += len(piece)
-        length -= len(piece)
-    return b"".join(pieces)
+        offset += got
+        left = left[got:]
+    return True
 
 
 def _crc32_of(descriptor: int, offset: int, length: int, crc: int) -> int:

@@ -16,6 +16,9 @@ from .keys import display_path
 #: Bytes that were read; not all stores make ``bytes`` of them.
 Data = bytes | bytearray
 
+#: What is read into.
+Buffer = bytearray | memoryview
+
 
 class Member(NamedTuple):
     """
@@ -145,11 +148,14 @@ class IAlbumReader(Interface):
     the disk fails.
     """
 
-    def read(parts: Sequence[Part]) -> Awaitable[list[Data]]:
+    def read_into(buffers: Sequence[Buffer], parts: Sequence[Part]) -> Awaitable[None]:
         """
         Read some parts, together no more than one chunk.
 
-        :return: an awaitable list of ``bytes``, one for each part.
+        :param buffers: one for each part, of its length; filled when the result
+            is there, and written to until the reader is done even after the
+            waiting for it was cancelled.
+        :return: an awaitable ``None``.
         """
 
     def open(member: Member) -> Awaitable[IOpenMember]:
