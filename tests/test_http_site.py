@@ -102,59 +102,6 @@ class TargetTests(SiteCase):
             self.assertEqual(self.path(path.decode()), path)
 
 
-class BodyTests(SiteCase):
-    """Bodies, which nobody asked for."""
-
-    def request(self, header: bytes) -> Connection:
-        connection = self.connect()
-        connection.send(b"POST /a HTTP/1.1\r\nHost: x\r\n%b\r\n\r\n" % header)
-        return connection
-
-    def test_dropped(self) -> None:
-        """A body is read and dropped as it comes, and the answer comes after it."""
-        connection = self.request(b"Content-Length: 10000000")
-        for _ in range(100):
-            self.assertEqual(connection.received(), b"")
-            connection.send(bytes(100_000))
-        self.assertEqual(connection.answer().body, b"path /a")
-        self.assertEqual(self.echo.bodies, [b""])
-
-    def test_dropped_in_chunks(self) -> None:
-        """So is one in chunks."""
-        connection = self.request(b"Transfer-Encoding: chunked")
-        for _ in range(100):
-            connection.send(b"1000\r\n" + bytes(0x1000) + b"\r\n")
-        connection.send(b"0\r\n\r\n")
-        self.assertEqual(connection.answer().body, b"path /a")
-        self.assertEqual(self.echo.bodies, [b""])
-
-    def test_forms_are_not_parsed(self) -> None:
-        """What a form says is not taken for the query."""
-        form = b"file=1"
-        header = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d" % len(form)
-        self.request(header).send(form)
-        self.assertEqual(self.echo.requests[0].args, {})
-
-    def test_bound(self) -> None:
-        """After 16 MiB the connection is cut, whatever length was promised, or none."""
-        for header in (b"Content-Length: 5000000000", b"Transfer-Encoding: chunked"):
-            connection = self.request(header)
-            sent = 0
-            while not connection.lost:
-                chunk = bytes(_MIB)
-                connection.send(chunk if b"Length" in header else b"100000\r\n" + chunk + b"\r\n")
-                sent += _MIB
-                self.assertLess(sent, 20 * _MIB)
-            self.assertGreater(sent, 16 * _MIB)
-        self.assertEqual(self.echo.requests, [])
-
-    def test_next_request(self) -> None:
-        """The bytes after a body are the next request."""
-        connection = self.request(b"Content-Length: 5")
-        connection.send(b"12345GET /b HTTP/1.1\r\nHost: x\r\n\r\n")
-        self.assertEqual([request.path for request in self.echo.requests], [b"/a", b"/b"])
-
-
 class ConnectionTests(SiteCase):
     """How connections live."""
 

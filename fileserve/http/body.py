@@ -1,0 +1,133 @@
+"""
+The body of one request, taken as it comes and no faster than somebody reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from .refusal import Refusal
+
+#: So many bytes are kept for whoever reads; then the connection is held.
+HELD = 1024 * 1024
+
+
+class BodyLost(Exception):
+    """
+    The client left before all of its request had come.
+    """
+
+
+class Source(Protocol):
+    """
+    The connection that a body comes from.
+    """
+
+    def hold(self) -> None:
+        """Take nothing more, for now."""
+
+    def go_on(self) -> None:
+        """Take more."""
+
+
+class Body:
+    """
+    What follows the headers of a request.
+
+    :param length: bytes, as ``Content-Length`` says; ``None`` where the client
+        does not know.
+    :param source: held while nobody reads.
+    :param wanted: called once, before the first reading: a client may wait to
+        be asked for its body (RFC 9110 section 10.1.1).
+    :ivar ended: whether all of it has come.
+    """
+
+    def __init__(self, length: int | None, source: Source, wanted: Callable[[], None] = lambda: None) -> None:
+        self.length = length
+        self.ended = length == 0
+        self._source = source
+        self._wanted: Callable[[], None] | None = wanted
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._lost = False
+        self._reading: Deferred[None] | None = None
+
+    async def read(self) -> list[bytes]:
+        """
+        Wait for more.
+
+        :return: what has come, some 1 MiB together at the most; no pieces at the
+            end, and from then on.
+        :raise BodyLost: the client left.
+        """
+        if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            wanted()
+        if not self._pieces and not self.ended:
+            await self._more()
+        pieces, self._pieces = self._pieces, []
+        if self._held >= HELD:
+            self._source.go_on()
+        self._held = 0
+        return pieces
+
+    async def _more(self) -> None:
+        if self._lost:
+            raise _lost()
+        self._reading = Deferred()
+        await self._reading
+
+    async def whole(self, limit: int) -> bytes:
+        """
+        Wait for all of a small body.
+
+        :param limit: bytes.
+        :raise Refusal: 413, it is longer.
+        :raise BodyLost: the client left.
+        """
+        pieces: list[bytes] = []
+        left = limit - (self.length or 0)
+        while left >= 0 and (more := await self.read()):
+            pieces += more
+            left = limit - sum(map(len, pieces))
+        if left < 0:
+            raise Refusal(413, f"No more than {limit} bytes are taken here.")
+        return b"".join(pieces)
+
+    def came(self, data: bytes) -> None:
+        """
+        Take a piece from the connection.
+        """
+        self._pieces.append(data)
+        before, self._held = self._held, self._held + len(data)
+        if before < HELD <= self._held:
+            self._source.hold()
+        self._tell()
+
+    def end(self) -> None:
+        """
+        All has come.
+        """
+        self.ended = True
+        self._tell()
+
+    def lose(self) -> None:
+        """
+        The connection is gone, and nothing more will come.
+        """
+        self._lost = not self.ended
+        reading, self._reading = self._reading, None
+        if reading is not None and not reading.called:
+            reading.errback(_lost())
+
+    def _tell(self) -> None:
+        reading, self._reading = self._reading, None
+        if reading is not None and not reading.called:
+            reading.callback(None)
+
+
+def _lost() -> BodyLost:
+    return BodyLost("the client left before its request was complete")

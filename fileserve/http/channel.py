@@ -1,0 +1,119 @@
+"""
+One connection of the HTTP server: how much it takes, how long it waits, and how it closes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+from twisted.web import http
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from .site import Site
+
+_DONE = Failure(ConnectionDone())
+
+#: How many bytes of further requests are taken before an answer was sent.
+_EARLY = 64 * 1024
+
+
+class Channel(http.HTTPChannel):
+    """
+    One connection. It closes only when all was sent: a client that reads slowly
+    is none of its business, and one that reads nothing is cut by the transport.
+    Only a connection that was told to close has a limit: see `loseConnection`.
+    """
+
+    abortTimeout = None  # type: ignore[assignment]  # documented: None waits for ever
+    factory: Site
+    transport: Any
+    _early = 0
+    _held = False
+    _farewell: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """
+        Join the site's open connections.
+        """
+        super().connectionMade()
+        self.factory.opened(self)
+
+    def connectionLost(self, reason: Failure = _DONE) -> None:
+        """
+        Leave the site's open connections.
+        """
+        super().connectionLost(reason)
+        if self._farewell is not None and self._farewell.active():
+            self._farewell.cancel()
+        self.factory.closed(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Take what comes; of requests that come before an answer was sent, not
+        more than a bound, where Twisted sets none as long as the client reads nothing.
+        """
+        super().dataReceived(data)
+        if any(request.complete for request in self.requests):
+            self._early += len(data)
+            if self._early > _EARLY:
+                self.transport.pauseProducing()
+
+    def requestDone(self, request: http.Request) -> None:
+        """
+        Go on with the next request.
+        """
+        self._early = 0
+        super().requestDone(request)
+
+    def loseConnection(self) -> None:
+        """
+        Close when all was sent; cut after a while, for under TLS the client has
+        to agree, and need not.
+        """
+        if self._farewell is None:
+            self._farewell = self.callLater(self.factory.linger, self.abort)
+        super().loseConnection()
+
+    def hold(self) -> None:
+        """
+        Take nothing more from the client, whose request waits for us.
+        """
+        self._held = True
+        self.transport.pauseProducing()
+
+    def go_on(self) -> None:
+        """
+        Take more.
+        """
+        self._held = False
+        self.setTimeout(self.timeOut)
+        self.transport.resumeProducing()
+
+    def timeoutConnection(self) -> None:
+        """
+        Close a connection from which nothing came for too long; unless it is we
+        who take nothing.
+        """
+        if self._held:
+            self.setTimeout(self.timeOut)
+        else:
+            super().timeoutConnection()
+
+    def rest(self) -> None:
+        """
+        Take no more requests; close now, or when the present one was answered.
+        """
+        if any(request.begun for request in self.requests):
+            self.persistent = False
+        else:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """
+        Cut the connection, whatever is going on.
+        """
+        self.transport.abortConnection()
