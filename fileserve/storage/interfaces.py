@@ -4,7 +4,7 @@ What every store of files promises: listing an album in one pass, and reading it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from attrs import frozen
@@ -89,6 +89,32 @@ class NoSuchAlbum(LookupError):
     """
 
 
+class NoSuchFile(LookupError):
+    """
+    An album has no member of that path.
+    """
+
+
+class FileExists(Exception):
+    """
+    A file that must not be there already is.
+    """
+
+
+class NoSpace(Exception):
+    """
+    The store has no room for more.
+    """
+
+
+class StoreUnavailable(Exception):
+    """
+    The store can't be asked, or can't be written to, for now: it is away, or read-only.
+
+    Its text says why, and holds no secret name.
+    """
+
+
 class Unreadable(Exception):
     """
     Something in an album is there and can't be read.
@@ -131,11 +157,118 @@ class IFileStore(Interface):
         :return: an `IAlbumReader` that the caller closes.
         """
 
+    def exist(albums: Sequence[str]) -> Deferred[Collection[str]]:
+        """
+        Find out which of some albums there are, at little cost; hidden files may count as one.
+
+        :return: fires with those that are there; fails with `StoreUnavailable`.
+        """
+
+    def stat(album: str, path: bytes) -> Deferred[Member]:
+        """
+        Look at one member.
+
+        :return: fires with a `Member` equal to the one in the album's listing;
+            fails with `NoSuchFile`, also where the album is gone, or
+            `StoreUnavailable`.
+        """
+
+    def receive(album: str, path: bytes, replaces: str | None = None) -> Deferred[IIncoming]:
+        """
+        Begin to take a file in. Nothing of it is visible until it is kept.
+
+        :param path: as `fileserve.storage.keys.member_path` made it; folders are
+            made as needed.
+        :param replaces: the version (`Member.version`) whose place it takes;
+            ``None`` for a file that must not exist.
+        :return: fires with an `IIncoming`; fails with `FileExists` where that is
+            seen already, `MemberChanged` where another version (or none) is
+            there than the one to be replaced, `fileserve.storage.keys.BadKey`
+            where it can't have a file of that name, `NoSpace` or `StoreUnavailable`.
+        """
+
+    def delete(album: str, path: bytes, version: str | None = None) -> Deferred[None]:
+        """
+        Remove a member for good, and folders that it leaves empty, the album's too.
+
+        :param version: remove it only if it is still this one.
+        :return: fires when it is gone; fails with `NoSuchFile`, `MemberChanged`
+            or `StoreUnavailable`.
+        """
+
+    def free() -> Deferred[int | None]:
+        """
+        Ask how many more bytes find room.
+
+        :return: fires with a number, or ``None`` where there is no bound to speak of.
+        """
+
+    def clean() -> Deferred[None]:
+        """
+        Remove what processes that are known to be dead, or uploads older than a
+        day, left unfinished. To be called at start; others may be at work.
+        """
+
+    def close() -> Deferred[None]:
+        """
+        Give back what the store itself holds, such as connections.
+        """
+
     def check() -> Deferred[None]:
         """
         Find out whether the store can serve at all.
 
         :return: a ``Deferred`` that fires with ``None``, or fails saying why not.
+        """
+
+
+class IIncoming(Interface):
+    """
+    A file on its way into a store. Its owner calls `keep` or `drop`.
+    """
+
+    def write(pieces: Sequence[bytes]) -> Deferred[None]:
+        """
+        Take the next bytes; not to be called again before the result has fired.
+
+        :param pieces: in order, together some 1 MiB at most.
+        :return: fires when more may come; fails with `NoSpace` or
+            `StoreUnavailable`, and then only `drop` makes sense.
+        """
+
+    def keep() -> Deferred[Member]:
+        """
+        Make the file durable, and then visible, whole, under its path.
+
+        The last step can't be taken back: what has to be told of the file is
+        told after it. Cancelling the result does nothing.
+
+        :return: fires with the new `Member`; fails with `FileExists` or
+            `MemberChanged` where meanwhile something else is there, `NoSpace`
+            or `StoreUnavailable`; the file is dropped then.
+        """
+
+    def drop() -> Deferred[None]:
+        """
+        Forget it: nothing of it stays. May be called at any time, also twice,
+        while a `write` is under way, and after `keep`, when it does nothing.
+
+        :return: fires when nothing is left; never fails.
+        """
+
+
+class IGivesLinks(Interface):
+    """
+    A store that can give links with which anybody reads a file from it directly.
+    """
+
+    def link(album: str, path: bytes, expires: int, headers: Mapping[str, str]) -> str:
+        """
+        Sign a link.
+
+        :param expires: seconds from now.
+        :param headers: of the response, such as ``Content-Type`` and ``Content-Disposition``.
+        :return: an absolute URL.
         """
 
 
