@@ -1,27 +1,20 @@
 """
-The catalogue's database: its URL, its settings, its migrations, and what happens when it does not answer.
+The catalogue's database: its URL, its settings, and what happens when it does not answer.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from fcntl import LOCK_EX, flock
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, exc, func, inspect, select, text
+from sqlalchemy import Connection, Engine, exc, func, select, text
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults, maybeDeferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -29,27 +22,17 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from fileserve.catalogue.database import (
-    MIGRATION_LOCK,
-    Catalogue,
-    CatalogueIsNewer,
-    CatalogueUnavailable,
-    migrate,
-    normal_url,
-    open_engine,
-    sqlite_url,
-)
+from fileserve.catalogue.database import Catalogue, normal_url, open_engine, sqlite_url
 from fileserve.catalogue.facts import Facts
-from fileserve.catalogue.schema import facts, metadata
-from tests.postgres import administrator, fresh_database
+from fileserve.catalogue.interfaces import CatalogueUnavailable
+from fileserve.catalogue.migrating import migrate
+from fileserve.catalogue.schema import facts
+from tests.postgres import fresh_database
 
 if TYPE_CHECKING:
     Contract = SynchronousTestCase
 else:
     Contract = object
-
-PATIENCE = 60
-"""Seconds after which a test gives up waiting for another process."""
 
 
 class UrlTests(SynchronousTestCase):
@@ -126,12 +109,6 @@ class DatabaseContract(Contract):
     def make_url(self) -> str:
         raise NotImplementedError
 
-    def waiting_for_lock(self, process: subprocess.Popen[bytes]) -> bool:
-        raise NotImplementedError
-
-    def migration_lock(self) -> AbstractContextManager[None]:
-        raise NotImplementedError
-
     def setUp(self) -> None:
         self.url = self.make_url()
         self.engine = self.open()
@@ -141,76 +118,6 @@ class DatabaseContract(Contract):
         engine = open_engine(self.url, busy_timeout=0.05)
         self.addCleanup(engine.dispose)
         return engine
-
-    def tables(self) -> set[str]:
-        return set(inspect(self.engine).get_table_names())
-
-    def test_migrations_make_the_schema(self) -> None:
-        """All migrations together make the tables of ``schema``, neither more nor less."""
-        migrate(self.engine)
-        with self.engine.begin() as connection:
-            self.assertEqual(compare_metadata(MigrationContext.configure(connection), metadata), [])
-        self.assertEqual(self.tables(), {*metadata.tables, "alembic_version"})
-
-    def test_constraints_have_names(self) -> None:
-        """The primary key has the name by which a later migration will find it."""
-        migrate(self.engine)
-        key = inspect(self.engine).get_pk_constraint("facts")
-        self.assertEqual((key["name"], key["constrained_columns"]), ("pk_facts", ["album", "path"]))
-
-    def test_migrating_again(self) -> None:
-        """On a database that is up to date ``migrate`` changes nothing."""
-        migrate(self.engine)
-        facts = Facts(self.catalogue)
-        self.successResultOf(facts.remember("a", [(b"b", "v", 1)]))
-        migrate(self.open())
-        self.assertEqual(self.successResultOf(facts.recall("a")), {(b"b", "v"): 1})
-
-    def test_newer(self) -> None:
-        """A database that a newer program wrote is left alone, with a sentence that says what to do."""
-        migrate(self.engine)
-        with self.engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = 'ff42'"))
-        error = self.assertRaises(CatalogueIsNewer, migrate, self.engine)
-        self.assertEqual(error.revision, "ff42")
-        self.assertIn("newer version of fileserve", str(error))
-        with self.engine.begin() as connection:
-            self.assertEqual(connection.scalar(text("SELECT version_num FROM alembic_version")), "ff42")
-
-    def test_all_or_nothing(self) -> None:
-        """A migration that fails half way leaves nothing behind, so that the next start can try again."""
-        with self.engine.begin() as connection:
-            connection.execute(text("CREATE TABLE facts (in_the_way INTEGER)"))
-        self.assertRaises(CatalogueUnavailable, migrate, self.engine)
-        self.assertEqual(self.tables(), {"facts"})
-        with self.engine.begin() as connection:
-            connection.execute(text("DROP TABLE facts"))
-        migrate(self.engine)
-        self.assertEqual(self.tables(), {"facts", "alembic_version"})
-
-    def test_processes_at_once(self) -> None:
-        """Processes that are started at once all find the schema up to date, and none fails."""
-        with ExitStack() as stack:
-            processes = [stack.enter_context(migrating(self.url)) for _ in range(3)]
-            for process in processes:
-                self.assertEqual(line(process), b"ready\n")
-            for process in processes:
-                go(process)
-            self.assertEqual([line(process) for process in processes], [b"migrated\n"] * 3)
-        self.assertEqual([process.returncode for process in processes], [0] * 3)
-        self.successResultOf(self.catalogue.ping())
-
-    def test_waits_for_the_other(self) -> None:
-        """While one process migrates, another waits and does nothing; then it goes on."""
-        with ExitStack() as stack:
-            process = stack.enter_context(migrating(self.url))
-            self.assertEqual(line(process), b"ready\n")
-            with self.migration_lock():
-                go(process)
-                wait_until(lambda: self.waiting_for_lock(process))
-                self.assertEqual(self.tables(), set())
-            self.assertEqual(line(process), b"migrated\n")
-        self.assertEqual(self.tables(), {"facts", "alembic_version"})
 
     def test_ping(self) -> None:
         """``ping`` fires with nothing when the catalogue answers, and fails when there is none."""
@@ -242,6 +149,31 @@ class DatabaseContract(Contract):
         self.assertIs(self.failureResultOf(self.catalogue.run(insert)).value, mistake)
         counted = self.catalogue.read(lambda c: c.scalar(select(func.count()).select_from(facts)))
         self.assertEqual(self.successResultOf(counted), 0)
+
+    def test_together(self) -> None:
+        """``together`` calls the function with a connection and the arguments, and commits what it did."""
+        migrate(self.engine)
+
+        def insert(connection: Connection, album: str, *, crc: int) -> str:
+            connection.execute(facts.insert().values(album=album, path=b"p", version="v", crc32=crc))
+            return "done"
+
+        self.assertEqual(self.successResultOf(self.catalogue.together(insert, "a", crc=5)), "done")
+        self.failureResultOf(self.catalogue.together(insert, "a", crc=6), exc.IntegrityError)
+        crcs = self.successResultOf(self.catalogue.read(lambda c: c.scalars(select(facts.c.crc32)).all()))
+        self.assertEqual(crcs, [5])
+
+    def test_read_has_no_transaction(self) -> None:
+        """Each statement of ``read`` sees what was committed before it, also by others meanwhile."""
+        migrate(self.engine)
+        count = select(func.count()).select_from(facts)
+
+        def look(connection: Connection) -> tuple[int | None, int | None]:
+            before = connection.scalar(count)
+            self.successResultOf(Facts(self.catalogue).remember("a", [(b"b", "v", 1)]))
+            return before, connection.scalar(count)
+
+        self.assertEqual(self.successResultOf(self.catalogue.read(look)), (0, 1))
 
     def test_refused_values(self) -> None:
         """A row that breaks a rule is the caller's trouble, not the database's; no parameters are shown."""
@@ -279,17 +211,6 @@ class SQLiteTests(DatabaseContract, SynchronousTestCase):
     def make_url(self) -> str:
         self.path = Path(self.mktemp()).absolute()
         return sqlite_url(self.path)
-
-    @contextmanager
-    def migration_lock(self) -> Iterator[None]:
-        with open(f"{self.path}.lock", "wb") as lock:
-            flock(lock, LOCK_EX)
-            yield
-
-    def waiting_for_lock(self, process: subprocess.Popen[bytes]) -> bool:
-        file = f":{os.stat(f'{self.path}.lock').st_ino} "
-        locks = Path("/proc/locks").read_text().splitlines()
-        return any("->" in lock and f" {process.pid} " in lock and file in lock for lock in locks)
 
     def test_settings(self) -> None:
         """Each connection writes ahead, waits for the disk and 10 s for others, and heeds foreign keys."""
@@ -350,17 +271,6 @@ class PostgreSQLTests(DatabaseContract, SynchronousTestCase):
     def make_url(self) -> str:
         return fresh_database(self)
 
-    @contextmanager
-    def migration_lock(self) -> Iterator[None]:
-        with administrator(self.url) as connection:
-            connection.execute(select(func.pg_advisory_lock(MIGRATION_LOCK)))
-            yield
-
-    def waiting_for_lock(self, process: subprocess.Popen[bytes]) -> bool:
-        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        with administrator(self.url) as connection:
-            return bool(connection.scalar(text(query)) == 1)
-
     def test_settings(self) -> None:
         """Connecting is given up after 5 s, an unanswered packet after 10, unless the URL says otherwise."""
         self.assertEqual(self.limits(), ("5", "10000"))
@@ -411,44 +321,3 @@ class ThreadsTests(TestCase):
     async def test_postgresql(self) -> None:
         """More questions at once than there are threads get each its own answer, from PostgreSQL."""
         await self.ask_at_once(fresh_database(self))
-
-
-MIGRATE = """
-import sys
-from fileserve.catalogue.database import migrate, open_engine
-print("ready", flush=True)
-sys.stdin.readline()
-engine = open_engine(sys.argv[1])
-migrate(engine)
-engine.dispose()
-print("migrated", flush=True)
-"""
-
-
-def migrating(url: str) -> subprocess.Popen[bytes]:
-    """A process that says "ready", waits for a line, migrates, and says "migrated"."""
-    return subprocess.Popen(
-        [sys.executable, "-c", MIGRATE, url],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-
-
-def go(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    process.stdin.write(b"\n")
-    process.stdin.flush()
-
-
-def line(process: subprocess.Popen[bytes]) -> bytes:
-    assert process.stdout is not None
-    return process.stdout.readline()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > give_up:
-            raise AssertionError("waited in vain")
-        time.sleep(0.01)

@@ -9,11 +9,12 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
@@ -21,14 +22,16 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from fileserve.catalogue.database import Catalogue, CatalogueUnavailable, migrate, open_engine, sqlite_url
+from fileserve.catalogue.database import Catalogue, open_engine, sqlite_url
 from fileserve.catalogue.facts import LONGEST_PATH, Facts
-from fileserve.catalogue.interfaces import IFacts
+from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts, MemberFacts
 from fileserve.catalogue.memory import MemoryFacts
+from fileserve.catalogue.migrating import migrate
 from fileserve.catalogue.schema import facts as table
 from tests.postgres import administrator, fresh_database
 
 ALBUM = "3bea29ccabbbf64bdebcc055319c5745"
+FULL = MemberFacts(7, "0f" * 32, "image/jpeg")
 VERSION = "10240-1700000000000000000-1700000000000000001-42"
 
 if TYPE_CHECKING:
@@ -121,11 +124,72 @@ class FactsContract(Contract):
         self.assertEqual(self.successResultOf(self.facts.forget(ALBUM, ())), 0)
         self.assertEqual(self.recalled(), {})
 
+    def know(self, path: bytes, version: str, facts: MemberFacts, album: str = ALBUM) -> None:
+        self.assertIsNone(self.successResultOf(self.facts.know(album, path, version, facts)))
+
+    def described(self, *paths: bytes) -> Mapping[tuple[bytes, str], MemberFacts]:
+        return self.successResultOf(self.facts.describe(ALBUM, paths))
+
+    def test_knows(self) -> None:
+        """What was found out about a member is described, and its CRC recalled."""
+        self.know(b"a", "v", FULL)
+        self.assertEqual(self.described(b"a"), {(b"a", "v"): FULL})
+        self.assertEqual(self.recalled(), {(b"a", "v"): FULL.crc32})
+
+    def test_describes(self) -> None:
+        """Only the members that are asked for are described, of that album; the unknown are left out."""
+        self.remember((b"a", "v", 1), (b"b", "v", 2), (b"\xff", "v", 3))
+        self.know(b"a", "v", FULL, album="other")
+        self.assertEqual(self.described(), {})
+        expected = {(b"a", "v"): MemberFacts(1), (b"\xff", "v"): MemberFacts(3)}
+        self.assertEqual(self.described(b"a", b"\xff", b"never heard of"), expected)
+
+    def test_describes_a_page(self) -> None:
+        """A thousand members are described at once."""
+        names = [b"%d" % number for number in range(2000)]
+        self.remember(*((name, "v", number) for number, name in enumerate(names)))
+        expected = {(name, "v"): MemberFacts(number) for number, name in enumerate(names[:1000])}
+        self.assertEqual(self.described(*names[:1000]), expected)
+
+    def test_crc_alone(self) -> None:
+        """To remember the CRC alone keeps what else is known of the same version."""
+        self.know(b"a", "v", FULL)
+        self.remember((b"a", "v", 8))
+        self.assertEqual(self.described(b"a"), {(b"a", "v"): evolve(FULL, crc32=8)})
+
+    def test_crc_of_another_version(self) -> None:
+        """What was known of one version is not said of the next."""
+        self.know(b"a", "old", FULL)
+        self.remember((b"a", "new", 8))
+        self.assertEqual(self.described(b"a"), {(b"a", "new"): MemberFacts(8)})
+        self.know(b"a", "newer", MemberFacts(9, None, "text/plain"))
+        self.assertEqual(self.described(b"a"), {(b"a", "newer"): MemberFacts(9, None, "text/plain")})
+
+    def test_knows_more(self) -> None:
+        """What is found out later about the same version is added, and takes the place of what it was."""
+        self.know(b"a", "v", MemberFacts(1, "ff"))
+        self.know(b"a", "v", MemberFacts(1, None, "image/png"))
+        self.assertEqual(self.described(b"a"), {(b"a", "v"): MemberFacts(1, "ff", "image/png")})
+        self.know(b"a", "v", MemberFacts(1, "ee"))
+        self.assertEqual(self.described(b"a"), {(b"a", "v"): MemberFacts(1, "ee", "image/png")})
+
+    def test_albums(self) -> None:
+        """``albums`` names each album once of which something is remembered, and no other."""
+        self.assertEqual(self.successResultOf(self.facts.albums()), [])
+        names = ["a", "A", "\u00e9", "10", "9", "-", "z" * 128]
+        for name in names:
+            self.remember((b"a", "v", 1), (b"b", "v", 2), album=name)
+        self.remember((b"a", "v", 1), album="gone")
+        self.successResultOf(self.facts.forget("gone", ()))
+        albums = self.successResultOf(self.facts.albums())
+        self.assertEqual(sorted(albums), sorted(names))
+
     def test_long_path(self) -> None:
         """A path of any length does no harm to the others; up to 2048 bytes it is remembered."""
         longest, longer = (random.Random(2).randbytes(size) for size in (LONGEST_PATH, 5000))
         album = "A" * 128
         self.remember((b"a", "v", 1), (longest, "v", 2), (longer, "v", 3), album=album)
+        self.know(longer, "v", MemberFacts(3), album=album)
         self.assertLessEqual({(b"a", "v"): 1, (longest, "v"): 2}.items(), self.recalled(album).items())
 
     def test_seventy_thousand(self) -> None:
@@ -223,6 +287,10 @@ class DatabaseFactsContract(FactsContract):
             self.facts.recall(ALBUM),
             self.facts.remember(ALBUM, [(b"a", "v", 1)]),
             self.facts.forget(ALBUM, ()),
+            self.facts.forget(ALBUM, [b"a"]),
+            self.facts.know(ALBUM, b"a", "v", FULL),
+            self.facts.describe(ALBUM, [b"a"]),
+            self.facts.albums(),
         ):
             self.failureResultOf(waiting, CatalogueUnavailable)
 

@@ -1,19 +1,22 @@
 """
-Facts in the catalogue: the CRC-32 of each member, so that a warm archive reads no file twice.
+Facts in the catalogue: what was computed from each member, so that a warm archive reads no file twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from attrs import asdict
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from fileserve.catalogue.database import Catalogue
-from fileserve.catalogue.interfaces import Crcs, IFacts
+from fileserve.catalogue.interfaces import Crcs, IFacts, MemberFacts
 from fileserve.catalogue.schema import facts
 
 PORTION = 200
@@ -57,11 +60,36 @@ class Facts:
         news = {path: (version, crc) for path, version, crc in crcs if len(path) <= LONGEST_PATH}
         return self._catalogue.run(_remember, album, news) if news else succeed(None)
 
+    def know(self, album: str, path: bytes, version: str, facts: MemberFacts) -> Deferred[None]:
+        """
+        See `IFacts.know`.  It shares a transaction with others that come at the same time.
+        """
+        if len(path) > LONGEST_PATH:
+            return succeed(None)
+        row = {"album": album, "path": path, "version": version, **asdict(facts)}
+        return self._catalogue.together(_know, row)
+
+    def describe(
+        self, album: str, paths: Collection[bytes]
+    ) -> Deferred[Mapping[tuple[bytes, str], MemberFacts]]:
+        """
+        See `IFacts.describe`.  One query.
+        """
+        return self._catalogue.read(_describe, album, list(paths))
+
+    def albums(self) -> Deferred[Sequence[str]]:
+        """
+        See `IFacts.albums`.  One query, which takes a step for each album and not for each fact.
+        """
+        return self._catalogue.read(_albums)
+
     def forget(self, album: str, keep: Collection[bytes]) -> Deferred[int]:
         """
         See `IFacts.forget`.  A path that another process remembers meanwhile may be forgotten with the rest.
         """
-        return self._catalogue.run(_forget, album, frozenset(keep))
+        if keep:
+            return self._catalogue.run(_forget, album, frozenset(keep))
+        return self._catalogue.together(_forget_all, album)
 
 
 def _recall(connection: Connection, album: str) -> Crcs:
@@ -81,12 +109,44 @@ def _remember(connection: Connection, album: str, news: Mapping[bytes, tuple[str
         connection.execute(upsert, batch)
 
 
+@cache
 def _upsert(dialect: str) -> sqlite.Insert | postgresql.Insert:
     statement = sqlite.insert(facts) if dialect == "sqlite" else postgresql.insert(facts)
+    new = statement.excluded
+
+    def known(name: str) -> ColumnElement[Any]:
+        kept = case((facts.c.version == new.version, facts.c[name]))
+        return func.coalesce(new[name], kept)
+
     return statement.on_conflict_do_update(
         index_elements=[facts.c.album, facts.c.path],
-        set_={"version": statement.excluded.version, "crc32": statement.excluded.crc32},
+        set_={
+            "version": new.version,
+            "crc32": new.crc32,
+            "sha256": known("sha256"),
+            "media_type": known("media_type"),
+        },
     )
+
+
+def _know(connection: Connection, row: Mapping[str, Any]) -> None:
+    connection.execute(_upsert(connection.dialect.name), row)
+
+
+def _describe(
+    connection: Connection, album: str, paths: Collection[bytes]
+) -> Mapping[tuple[bytes, str], MemberFacts]:
+    wanted = select(facts.c.path, facts.c.version, facts.c.crc32, facts.c.sha256, facts.c.media_type)
+    rows = connection.execute(wanted.where(facts.c.album == album, facts.c.path.in_(paths)))
+    return {(path, version): MemberFacts(*known) for path, version, *known in rows}
+
+
+def _albums(connection: Connection) -> Sequence[str]:
+    # From each album straight to the next one: a plain DISTINCT reads every row of the table.
+    after = select(func.min(facts.c.album).label("album")).cte("albums", recursive=True)
+    following = select(func.min(facts.c.album)).where(facts.c.album > after.c.album).scalar_subquery()
+    every = after.union_all(select(following).where(after.c.album.is_not(None)))
+    return connection.scalars(select(every.c.album).where(every.c.album.is_not(None))).all()
 
 
 def _forget(connection: Connection, album: str, keep: frozenset[bytes]) -> int:
@@ -97,3 +157,7 @@ def _forget(connection: Connection, album: str, keep: frozenset[bytes]) -> int:
         one = delete(facts).where(facts.c.album == album, facts.c.path == bindparam("gone"))
         connection.execute(one, gone)
     return len(gone)
+
+
+def _forget_all(connection: Connection, album: str) -> int:
+    return connection.execute(delete(facts).where(facts.c.album == album)).rowcount

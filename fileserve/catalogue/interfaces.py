@@ -6,9 +6,10 @@ Nothing of SQLAlchemy is imported here, so that whoever needs only the promise d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
@@ -79,9 +80,32 @@ class IFacts(Interface):
         Keep CRCs for later, all of them or, when it fails, none.
 
         :param crcs: (path, version, CRC-32) of any number of members; read before this returns.  It takes the
-            place of what was remembered of the same paths; the last of two for one path counts.  A path
-            longer than 2048 bytes may be left out.
+            place of what was remembered of the same paths, but what else is known of the same version stays;
+            the last of two for one path counts.  A path longer than 2048 bytes may be left out.
         :return: a ``Deferred`` firing with ``None`` when they are kept.  Fails with `CatalogueUnavailable`.
+        """
+
+    def know(album: str, path: bytes, version: str, facts: MemberFacts) -> Deferred[None]:
+        """
+        Keep all that was found out about one member while it came in.
+
+        :param facts: what is ``None`` here and known of the same version already stays as it is known.
+        :return: as `remember`.
+        """
+
+    def describe(album: str, paths: Collection[bytes]) -> Deferred[Mapping[tuple[bytes, str], MemberFacts]]:
+        """
+        Learn what is remembered of some members, with one look.
+
+        :param paths: at most a page of them (1,000).
+        :return: a ``Deferred`` firing with the facts by (path, version).  Fails with `CatalogueUnavailable`.
+        """
+
+    def albums() -> Deferred[Sequence[str]]:
+        """
+        Learn of which albums anything is remembered.
+
+        :return: a ``Deferred`` firing with their names.  Fails with `CatalogueUnavailable`.
         """
 
     def forget(album: str, keep: Collection[bytes]) -> Deferred[int]:
@@ -90,4 +114,141 @@ class IFacts(Interface):
 
         :param keep: the paths that are still there; read before this returns.
         :return: a ``Deferred`` firing with the number of paths forgotten.  Fails with `CatalogueUnavailable`.
+        """
+
+
+@frozen
+class MemberFacts:
+    """
+    All that is remembered of one version of a member; what is not known is ``None``.
+    """
+
+    crc32: int
+    sha256: str | None = None
+    media_type: str | None = None
+
+
+@frozen(kw_only=True)
+class StoredFile:
+    """
+    A file that the file API took in, as the catalogue knows it.
+    """
+
+    #: A UUID as text.
+    id: str
+    #: 22 characters; also the album in which it lies.
+    short_name: str
+    #: As it was sent.
+    filename: str
+    #: Relative to the album.
+    path: bytes
+    #: Bytes.
+    size: int
+    media_type: str
+    #: In hexadecimal digits.
+    sha256: str
+    crc32: int
+    #: Microseconds since 1970-01-01 UTC.
+    created_us: int
+    #: ``stored``, ``processing``, ``processed`` or ``failed``.
+    status: str = "stored"
+    #: What went wrong in processing it.
+    error: str | None = None
+    #: What processing found out; JSON.
+    metadata: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen
+class Page:
+    """
+    Some stored files, the newest first.
+    """
+
+    files: Sequence[StoredFile]
+    #: Asks for those that come after; ``None`` at the end.
+    next: str | None
+
+
+class BadCursor(ValueError):
+    """
+    What was sent as a cursor was never given out as one.
+    """
+
+
+class NoSuchRecord(LookupError):
+    """
+    The catalogue knows no stored file of that short name, or of that id.
+    """
+
+
+class RecordExists(Exception):
+    """
+    The catalogue knows a stored file of that short name or id already; they are drawn so that this does not
+    happen.
+    """
+
+
+class IFiles(Interface):
+    """
+    The stored files, and what is unsettled: places in the store where bytes may lie that belong to no file.
+
+    A place is unsettled from before the first byte may lie there until a row names it, and from the moment
+    that its row goes until the bytes are gone.  So whatever a crash leaves between the two is found.
+    """
+
+    def expect(album: str, path: bytes) -> Deferred[None]:
+        """
+        Note a place as unsettled, durably: bytes are about to come to lie there.
+
+        :return: fails with `CatalogueUnavailable`.
+        """
+
+    def add(*files: StoredFile) -> Deferred[None]:
+        """
+        Keep files whose bytes are in the store, all of them or none; their places are settled in the same
+        transaction.
+
+        :return: fires when they are durable.  Fails with `RecordExists` or `CatalogueUnavailable`.
+        """
+
+    def get(short_name: str) -> Deferred[StoredFile]:
+        """
+        :return: fails with `NoSuchRecord` or `CatalogueUnavailable`.
+        """
+
+    def find(identity: str) -> Deferred[StoredFile]:
+        """
+        Get a file by its id.
+
+        :return: as `get`.
+        """
+
+    def page(limit: int, after: str | None = None, processed: bool | None = None) -> Deferred[Page]:
+        """
+        List files, the newest first.  Pages stay exact while files come and go: each file that is there all
+        the while comes exactly once.
+
+        :param limit: the most of them.
+        :param after: a `Page.next`.
+        :param processed: only those whose status is ``processed``, or only the others.
+        :return: fails with `BadCursor` or `CatalogueUnavailable`.
+        """
+
+    def remove(short_name: str) -> Deferred[StoredFile]:
+        """
+        Forget a file; its place is unsettled from then on.
+
+        :return: fires with what it was, when that is durable.  Fails with `NoSuchRecord` or
+            `CatalogueUnavailable`.
+        """
+
+    def settle(album: str, path: bytes) -> Deferred[None]:
+        """
+        Note that nothing lies at a place any more.
+        """
+
+    def unsettled() -> Deferred[Sequence[tuple[str, bytes]]]:
+        """
+        Learn which places were left unsettled by processes that are known to be dead, or more than a day ago.
+        To be called at start.
         """

@@ -1,12 +1,24 @@
 """
 The tables of the catalogue as the newest migration leaves them.
 
-A change here needs a new migration beside ``migrations/versions/0001_facts.py``; a test compares the two.
+A change here needs a new migration in ``migrations/versions``; a test compares the two.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 # Constraints need names that do not depend on the database, so that a later migration can drop them by name.
 metadata = MetaData(
@@ -29,7 +41,50 @@ facts = Table(
     Column("version", Text, nullable=False),
     # Unsigned 32 bits, which PostgreSQL's INTEGER cannot hold.
     Column("crc32", BigInteger, nullable=False),
+    # In hexadecimal digits.
+    Column("sha256", Text),
+    Column("media_type", Text),
     PrimaryKeyConstraint("album", "path"),
     # Rows lie in the order of the key, so that an album is read from neighbouring pages.
+    sqlite_with_rowid=False,
+)
+
+files = Table(
+    "files",
+    metadata,
+    # Grows with every file and is never used again: the order of listings.  SQLite counts only in an INTEGER.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True),
+    # A UUID.
+    Column("id", Text, nullable=False),
+    Column("short_name", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("crc32", BigInteger, nullable=False),
+    # Microseconds since 1970-01-01 UTC.
+    Column("created_us", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error", Text),
+    # JSON.
+    Column("metadata", Text, nullable=False),
+    UniqueConstraint("id"),
+    UniqueConstraint("short_name"),
+    Index(None, "status", "seq"),
+    sqlite_autoincrement=True,
+)
+
+# Places in the store where bytes may lie that belong to no file.
+unsettled = Table(
+    "unsettled",
+    metadata,
+    Column("album", Text, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    # The process (`fileserve.identity`) that noted it.
+    Column("owner", Text, nullable=False),
+    # Microseconds since 1970-01-01 UTC.
+    Column("since_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("album", "path"),
     sqlite_with_rowid=False,
 )
