@@ -1,0 +1,3 @@
+"""
+Parts that run in other people's programs. None of them imports the rest of fileserve, or Twisted.
+"""

@@ -1,0 +1,3 @@
+"""
+A small Django project whose files are in a fileserve server.
+"""

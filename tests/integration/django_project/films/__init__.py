@@ -1,0 +1,3 @@
+"""
+The project's app: films, with files.
+"""

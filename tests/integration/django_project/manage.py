@@ -1,0 +1,14 @@
+"""
+Django's commands for the project: ``python -m tests.integration.django_project.manage``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.integration.django_project.settings")
+    execute_from_command_line(sys.argv)
