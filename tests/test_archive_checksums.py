@@ -5,7 +5,7 @@ Tests of the CRC-32 values of an album: what is known, computed once for all who
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.exc import DataError
@@ -16,7 +16,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyClass
 
 from fileserve.archive.checksums import Checksums
-from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts
+from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts, MemberFacts
 from fileserve.catalogue.memory import MemoryFacts
 from fileserve.storage.interfaces import (
     Buffer,
@@ -88,6 +88,17 @@ class DownFacts:
     def forget(self, album: str, keep: Collection[bytes]) -> Deferred[int]:
         self.asked.append("forget")
         return fail(self.error)
+
+    def know(self, album: str, path: bytes, version: str, facts: MemberFacts) -> Deferred[None]:
+        raise NotImplementedError
+
+    def describe(
+        self, album: str, paths: Collection[bytes]
+    ) -> Deferred[Mapping[tuple[bytes, str], MemberFacts]]:
+        raise NotImplementedError
+
+    def albums(self) -> Deferred[Sequence[str]]:
+        raise NotImplementedError
 
 
 class FakesTests(SynchronousTestCase):

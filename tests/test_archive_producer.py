@@ -23,11 +23,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
 
 from fileserve.archive.plan import Plan, Planner
-from fileserve.archive.producer import CHUNK, ArchiveProducer
+from fileserve.archive.producer import ArchiveProducer
 from fileserve.archive.runs import LARGE
 from fileserve.archive.transfer import Transfer
 from fileserve.archive.zipformat import DESCRIPTOR_ABOVE
 from fileserve.catalogue.memory import MemoryFacts
+from fileserve.http.producing import CHUNK
 from fileserve.http.ranges import Span
 from fileserve.http.site import Request
 from fileserve.operations.counters import Counts

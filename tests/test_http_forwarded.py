@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.http.forwarded import Network, believed, client_address, parse_networks
+from fileserve.http.forwarded import (
+    Network,
+    believed,
+    client_address,
+    forwarded_origin,
+    parse_networks,
+)
 
 # Hypothesis judges the time an example takes, which says nothing on a busy machine.
 patient = settings(deadline=None)
@@ -180,3 +186,66 @@ class ClientAddressTests(SynchronousTestCase):
         client = client_address(peer, headers, TRUSTED)
         if client != "unix":
             self.assertEqual(str(ip_address(client)), client)
+
+
+class ForwardedOriginTests(SynchronousTestCase):
+    """The origin under which the client knows us."""
+
+    def test_direct(self) -> None:
+        """Without a proxy it is the connection's own, spelt as browsers spell it."""
+        for ours, origin in (
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://Files.Example:80", "http://files.example"),
+            ("https://files.example:443", "https://files.example"),
+            ("https://files.example:80", "https://files.example:80"),
+            ("http://files.example:443", "http://files.example:443"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("http://files.example:", "http://files.example"),
+        ):
+            self.assertEqual(forwarded_origin("203.0.113.7", ours, [], [], ()), origin)
+
+    def test_table(self) -> None:
+        """What a trusted proxy says last counts, and nothing that is no scheme or no host."""
+        ours = "http://10.0.0.9:8080"
+        for peer, proto, host, origin in (
+            # not believed
+            ("203.0.113.7", ["https"], ["evil.example"], ours),
+            # believed: a UNIX socket, a trusted network; each header alone
+            (None, ["https"], ["files.example"], "https://files.example"),
+            ("10.0.0.1", ["https"], ["files.example"], "https://files.example"),
+            ("::ffff:10.0.0.1", ["HTTPS"], ["Files.Example:443"], "https://files.example"),
+            ("10.0.0.1", ["https"], [], "https://10.0.0.9:8080"),
+            ("10.0.0.1", [], ["files.example:8443"], "http://files.example:8443"),
+            ("10.0.0.1", ["https"], ["[2001:db8::1]:444"], "https://[2001:db8::1]:444"),
+            # the proxy next to us speaks last
+            ("10.0.0.1", ["http, https"], ["evil.example, files.example"], "https://files.example"),
+            ("10.0.0.1", ["https", "http"], ["evil.example", "files.example"], "http://files.example"),
+            ("10.0.0.1", [" https\t, ,"], ["files.example,"], "https://files.example"),
+            # junk
+            ("10.0.0.1", ["wss"], ["a/b"], ours),
+            ("10.0.0.1", ["https://"], ["user@evil.example"], ours),
+            ("10.0.0.1", [""], [""], ours),
+            ("10.0.0.1", ["x"], ["files.example:99999999"], ours),
+            ("10.0.0.1", ["x"], ["a b"], ours),
+        ):
+            self.assertEqual(forwarded_origin(peer, ours, proto, host, TRUSTED), origin, (peer, proto, host))
+
+    @patient
+    @given(st.lists(st.text()), st.lists(st.text()), st.none() | written(clients | proxies))
+    def test_only_an_origin_comes_out(self, proto: list[str], host: list[str], peer: str | None) -> None:
+        """Whatever the headers hold, the result is one word of a scheme and a host."""
+        origin = forwarded_origin(peer, "http://here:8080", proto, host, TRUSTED)
+        self.assertRegex(origin, r"\Ahttps?://[!-.0-9:;=A-\[\]_a-z~]+\Z")
+
+    @patient
+    @given(
+        st.sampled_from(["http", "https"]),
+        st.sampled_from(["files.example", "127.0.0.1", "[::1]"]),
+        st.sampled_from(["", ":80", ":443", ":8080"]),
+    )
+    def test_same_however_known(self, scheme: str, host: str, port: str) -> None:
+        """It does not matter whether we know it from the connection or from a proxy."""
+        direct = forwarded_origin("203.0.113.7", f"{scheme}://{host}{port}", [], [], TRUSTED)
+        proxied = forwarded_origin(None, "http://unix", [scheme], [host + port], TRUSTED)
+        self.assertEqual(proxied, direct)

@@ -4,10 +4,9 @@ Checksums of the members to come, computed while those before them are sent.
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 
+from fileserve.http.producing import abandon
 from fileserve.storage.interfaces import Member
 
 from .plan import Plan
@@ -57,11 +56,3 @@ class Ahead:
         """
         for computing in list(self._computing.values()):
             abandon(computing)
-
-
-def abandon(waiting: Deferred[Any]) -> None:
-    """
-    Wait no longer for something, and for its failure neither.
-    """
-    waiting.addErrback(lambda _: None)
-    waiting.cancel()

@@ -14,6 +14,9 @@ from .refusal import Refusal
 #: So many bytes are kept for whoever reads; then the connection is held.
 HELD = 1024 * 1024
 
+#: What a piece takes beside its bytes: clients may send chunks of two bytes.
+_OVERHEAD = 64
+
 
 class BodyLost(Exception):
     """
@@ -69,9 +72,9 @@ class Body:
         if not self._pieces and not self.ended:
             await self._more()
         pieces, self._pieces = self._pieces, []
-        if self._held >= HELD:
-            self._source.go_on()
-        self._held = 0
+        held, self._held = self._held, 0
+        if held >= HELD:
+            self._source.go_on()  # which may bring more at once
         return pieces
 
     async def _more(self) -> None:
@@ -102,7 +105,7 @@ class Body:
         Take a piece from the connection.
         """
         self._pieces.append(data)
-        before, self._held = self._held, self._held + len(data)
+        before, self._held = self._held, self._held + len(data) + _OVERHEAD
         if before < HELD <= self._held:
             self._source.hold()
         self._tell()

@@ -1,5 +1,6 @@
 """
-Who the client is when a proxy stands between: ``X-Forwarded-For``, believed only from trusted addresses.
+Who the client is, and what it asked for, when a proxy stands between: ``X-Forwarded-For``, ``-Proto`` and
+``-Host``, believed only from trusted addresses.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ UNIX = "unix"
 
 # `[::1]`, `[::1]:99` and `1.2.3.4:5678`; a bare IPv6 address has no port.
 _WITH_PORT = re.compile(r"\[(?P<bracketed>[^][]*)\](?::[0-9]{1,5})?|(?P<plain>[0-9.]+):[0-9]{1,5}")
+
+# A host as RFC 3986 section 3.2.2 spells it, but for escapes, which no browser sends, and its port.
+_HOST = re.compile(r"(?P<host>[A-Za-z0-9._~!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{0,5}))?")
+
+# The ports that an origin does not name (RFC 6454 section 6.2), and all the schemes we are reached by.
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 # The bits of `::ffff:0:0/96`, under which IPv4 addresses are mapped (RFC 4291 section 2.5.5.2).
 _MAPPED_PREFIX = 96
@@ -70,6 +77,44 @@ def believed(peer: str | None, trusted: Iterable[Network]) -> bool:
         return True
     address = _address(peer)
     return address is not None and _within(address, trusted)
+
+
+def forwarded_origin(
+    peer: str | None,
+    ours: str,
+    forwarded_proto: Sequence[str],
+    forwarded_host: Sequence[str],
+    trusted: Sequence[Network],
+) -> str:
+    """
+    The origin under which the client knows us, as browsers spell it: ``https://files.example``.
+
+    Of several values the last counts, which is that of the proxy next to us: in front of it anybody may have
+    written.  What is no scheme of HTTP, or no host, does not count.
+
+    :param peer: the address of the other end of the connection; ``None`` is a UNIX socket, trusted.
+    :param ours: scheme and host as the connection and its ``Host`` have it, ``http://127.0.0.1:8080``.
+    :param forwarded_proto: the values of ``X-Forwarded-Proto`` in the order they came.
+    :param forwarded_host: the same of ``X-Forwarded-Host``.
+    :return: in lower case, without the port that goes without saying; it begins with ``https://`` where the
+        client speaks TLS.
+    """
+    scheme, _, host = ours.partition("://")
+    if believed(peer, trusted):
+        said = _last(forwarded_proto).lower()
+        scheme = said if said in _DEFAULT_PORTS else scheme
+        host = said if _HOST.fullmatch(said := _last(forwarded_host)) else host
+    return f"{scheme}://{_without_default_port(host, scheme)}".lower()
+
+
+def _last(values: Sequence[str]) -> str:
+    elements = [element.strip(" \t") for element in ",".join(values).split(",")]
+    return next((element for element in reversed(elements) if element), "")
+
+
+def _without_default_port(host: str, scheme: str) -> str:
+    found = _HOST.fullmatch(host)
+    return found["host"] if found is not None and found["port"] in {"", _DEFAULT_PORTS.get(scheme)} else host
 
 
 def _within(address: Address, networks: Iterable[Network]) -> bool:

@@ -17,8 +17,8 @@ _LONGEST_PARAMETER_NAME = 16
 # The beginnings of our own addresses, which are no secret.  Whatever is not here is shortened, so a
 # route that was forgotten is only harder to read.
 _PUBLIC_BEGINNING = re.compile(
-    r"/(?:archive|gallery|upload|sign-in|sign-out|static/style\.css|favicon\.ico|robots\.txt|healthz|readyz|metrics"
-    r"|api(?:/openapi(?:\.json)?|/v1(?:/(?:albums|files|get-url|download-stream|download-full))?)?)?(?=/|\Z)"
+    r"/(?:archive|files|gallery|upload|sign-in|sign-out|static/[a-z]+\.(?:css|js)|favicon\.ico|robots\.txt|healthz|readyz|metrics"
+    r"|api(?:/openapi(?:\.json)?|/v1(?:/(?:albums|files|get-url|linked|download-stream|download-full))?)?)?(?=/|\Z)"
 )
 
 

@@ -20,7 +20,7 @@ from .ranges import (
     wanted,
 )
 from .refusal import Refusal
-from .site import Request
+from .request import Request
 
 
 @frozen
@@ -51,7 +51,7 @@ def describe(request: Request, what: Representation, now: int) -> Sequence[bytes
         representation; nothing for HEAD and 304.
     :raise Refusal: a condition failed (412) or no range can be satisfied (416).
     """
-    conditions = _conditions(request)
+    conditions = conditions_of(request)
     _validators(request, what)
     outcome = evaluate(conditions, request.method, what.etag, what.last_modified, now)
     if outcome is Outcome.PRECONDITION_FAILED:
@@ -103,7 +103,10 @@ def _ranges(request: Request, what: Representation) -> Sequence[Span] | None:
         ) from None
 
 
-def _conditions(request: Request) -> Conditions:
+def conditions_of(request: Request) -> Conditions:
+    """
+    The conditions that a request makes.
+    """
     return Conditions(
         if_match=_field(request, b"If-Match"),
         if_none_match=_field(request, b"If-None-Match"),

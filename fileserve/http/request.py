@@ -16,7 +16,7 @@ from twisted.web import server
 
 from .body import Body
 from .channel import Channel
-from .forwarded import client_address
+from .forwarded import client_address, forwarded_origin
 from .redaction import log_path
 from .transport import sends_files
 
@@ -175,11 +175,25 @@ class Request(server.Request):
         """
         Who asks, as far as trusted proxies can tell.
         """
+        return client_address(self._peer(), self._texts(b"X-Forwarded-For"), self.site.trusted)
+
+    @property
+    def origin(self) -> str:
+        """
+        The scheme, host and port under which the client knows us, as far as
+        trusted proxies can tell: ``https://files.example``.
+        """
+        scheme = "https" if self.channel.isSecure() else "http"
+        ours = f"{scheme}://{(self._texts(b'Host') or ['localhost'])[0]}"
+        proto, host = self._texts(b"X-Forwarded-Proto"), self._texts(b"X-Forwarded-Host")
+        return forwarded_origin(self._peer(), ours, proto, host, self.site.trusted)
+
+    def _peer(self) -> str | None:
         peer = self.channel.getPeer()
-        host = peer.host if isinstance(peer, IPv4Address | IPv6Address) else None
-        forwarded = self.requestHeaders.getRawHeaders(b"X-Forwarded-For") or []
-        texts = [value.decode("latin-1") for value in forwarded]
-        return client_address(host, texts, self.site.trusted)
+        return peer.host if isinstance(peer, IPv4Address | IPv6Address) else None
+
+    def _texts(self, name: bytes) -> list[str]:
+        return [value.decode("latin-1") for value in self.requestHeaders.getRawHeaders(name) or []]
 
     @property
     def sends_files(self) -> bool:
