@@ -1,5 +1,5 @@
 """
-What the texts of options mean: directories, switches, endpoints, database URLs, seconds.
+What the texts of options mean: directories, files, switches, endpoints, databases, stores, seconds, sizes.
 
 Each function takes one text and returns its value, or raises ``ValueError`` with a sentence for the operator.
 """
@@ -11,14 +11,21 @@ from math import isfinite
 
 from twisted.internet.endpoints import serverFromString
 
+from fileserve.storage.s3location import S3Location, parse_s3_url
+
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_SIZE = re.compile(r"([0-9]+)([KMGT]?)", re.ASCII)
+_SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _DATABASES = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?://", re.ASCII)
 
 # What ends a field of an endpoint string: a colon that no backslash protects.
 _FIELD_END = re.compile(r"(?<!\\):")
 _HIGHEST_PORT = 65535
+
+# Sizes are kept in 64 bits with a sign, by file systems and databases.
+_LARGEST = 2**63 - 1
 
 
 def directory(text: str) -> str:
@@ -30,6 +37,35 @@ def directory(text: str) -> str:
     if not text:
         raise ValueError("a directory must have a name.")
     return text
+
+
+def file_name(text: str) -> str:
+    """
+    Take the name of a file, whether it exists or not.
+
+    :raise ValueError: where it is empty, or that of a directory.
+    """
+    if not text or text.endswith("/"):
+        raise ValueError(f"{text!r} is not the name of a file.")
+    return text
+
+
+def storage(text: str) -> str | S3Location:
+    """
+    Read where the files are: ``file:DIR``, or ``s3://BUCKET/PREFIX?endpoint=URL&region=R``.
+
+    :return: the directory as it is written after ``file:``, nothing in it decoded (but ``file:///a`` is
+        ``/a``, as elsewhere); or the part of a bucket.
+    :raise ValueError: for anything else.
+    """
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme == "s3":
+        return parse_s3_url(text)
+    if not colon or scheme != "file":
+        raise ValueError(f"{text!r} is neither file:DIR nor s3://BUCKET/PREFIX.")
+    if rest.startswith("//") and not rest.startswith("///"):
+        raise ValueError(f"{text!r} names another machine; a directory is file:DIR.")
+    return directory(rest[2:] if rest.startswith("///") else rest)
 
 
 def switch(text: str) -> bool:
@@ -105,4 +141,32 @@ def positive_seconds(text: str) -> float:
     number = seconds(text)
     if number == 0:
         raise ValueError("the number of seconds must be more than zero.")
+    return number
+
+
+def size(text: str) -> int:
+    """
+    Read a number of bytes: digits, and ``K``, ``M``, ``G`` or ``T`` for powers of 1024.
+
+    :raise ValueError: for anything else, and for more than any disk holds.
+    """
+    found = _SIZE.fullmatch(text)
+    # A longer number is too large, and Python would not even read the longest.
+    if found is None or len(text) > 20:
+        raise ValueError(f"{text[:40]!r} is not a size such as 500M or 5G.")
+    number = int(found[1]) << _SHIFTS[found[2]]
+    if number > _LARGEST:
+        raise ValueError(f"{text!r} is more than there can be.")
+    return number
+
+
+def positive_size(text: str) -> int:
+    """
+    Read a number of bytes that must be more than zero.
+
+    :raise ValueError: for zero and for all that ``size`` refuses.
+    """
+    number = size(text)
+    if number == 0:
+        raise ValueError("the size must be more than zero.")
     return number

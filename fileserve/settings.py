@@ -1,5 +1,5 @@
 """
-What the operator decides: the options of ``twist fileserve``, and where their values come from.
+What the operator decides: the command line of ``twist fileserve`` and its environment, as values.
 
 Nothing here may import the reactor, directly or not: ``twist --reactor`` has yet to choose one.
 """
@@ -7,15 +7,16 @@ Nothing here may import the reactor, directly or not: ``twist --reactor`` has ye
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from attrs import frozen
 from twisted.python import usage
 
 from fileserve import __version__
-from fileserve.conversions import database_url, directory, endpoint, positive_seconds, seconds, switch
-from fileserve.http.forwarded import Network, parse_networks
+from fileserve.http.forwarded import Network
+from fileserve.options import TABLE, Option
+from fileserve.storage.s3location import S3Location
 
 
 @frozen(kw_only=True)
@@ -23,14 +24,19 @@ class Settings:
     """
     The options after every one of them was found usable.
 
-    :ivar path: the storage root on disk, as it was given.
+    :ivar path: what ``--path`` said; what counts is `storage`.
     :ivar logging: whether accesses and transfers are logged.
     :ivar delay: whether a pause stands before each chunk of an archive.
     :ivar listen: Twisted endpoint strings of the listeners; at least one.
     :ivar admin: the endpoint string of the listener for health and metrics; ``None`` is no such listener.
     :ivar state: the state directory, as it was given; it need not exist yet.
+    :ivar storage: where the files are: a directory on disk, as it was given, or a part of a bucket.
     :ivar database: an SQLAlchemy URL of which only the scheme was looked at; ``None`` is SQLite in `state`.
-    :ivar trust_proxy: networks whose ``X-Forwarded-For`` is believed.
+    :ivar upload_key_file: the name of the file; ``None`` is ``upload-key`` in `state`.
+    :ivar open_uploads: whether everybody may write.
+    :ivar max_upload: bytes of the largest file taken, more than zero.
+    :ivar min_free: bytes that uploads must leave free.
+    :ivar trust_proxy: networks whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` are believed.
     :ivar stall_timeout: seconds, more than zero.
     :ivar drain: seconds; zero cuts transfers at once.
     """
@@ -41,134 +47,16 @@ class Settings:
     listen: tuple[str, ...]
     admin: str | None
     state: str
+    storage: str | S3Location
     database: str | None
+    upload_key_file: str | None
+    open_uploads: bool
+    max_upload: int
+    min_free: int
     trust_proxy: tuple[Network, ...]
     stall_timeout: float
     drain: float
 
-
-@frozen(kw_only=True)
-class Option:
-    """
-    One line of the table of options.
-
-    :ivar variable: the environment variable that gives the value where the command line does not.
-    :ivar default: as one would write it; ``None`` is no value at all.
-    :ivar convert: makes the value of its text; raises ``ValueError`` with a sentence.
-    :ivar metavar: what the help calls the argument; empty for a switch, which takes none.
-    :ivar several: whether it may be given several times, or as several words in the environment.
-    """
-
-    long: str
-    short: str | None = None
-    metavar: str = ""
-    variable: str
-    default: str | None = None
-    convert: Callable[[str], object]
-    help: str
-    several: bool = False
-
-    @property
-    def field(self) -> str:
-        """
-        The attribute of ``Settings`` that holds the value.
-        """
-        return self.long.replace("-", "_")
-
-    def describe(self) -> str:
-        """
-        The text for ``--help``: what it means, its argument, its variable and its default.
-        """
-        default = ("off" if not self.metavar else self.default) or "none"
-        argument = f"{self.metavar}: " if self.metavar else ""
-        return f"{argument}{self.help} [{self.variable}; default: {default}]"
-
-
-TABLE = (
-    Option(
-        long="path",
-        short="p",
-        metavar="DIR",
-        variable="BASE_FILE_STORAGE_PATH",
-        default="photos",
-        convert=directory,
-        help="the storage root, with the albums.",
-    ),
-    Option(
-        long="logging",
-        short="l",
-        variable="ENABLE_LOGGING",
-        default="0",
-        convert=switch,
-        help="Log accesses, and the life of each transfer.",
-    ),
-    Option(
-        long="delay",
-        short="d",
-        variable="ENABLE_RESPONSE_DELAY",
-        default="0",
-        convert=switch,
-        help="Pause for a second before each chunk of an archive, to try out slow downloads.",
-    ),
-    Option(
-        long="listen",
-        metavar="ENDPOINT",
-        variable="FILESERVE_LISTEN",
-        default="tcp:8080:interface=127.0.0.1",
-        convert=endpoint,
-        help="where to listen, a Twisted endpoint: tcp:, tcp6:, unix:, ssl: or systemd:. May be given "
-        "several times; in the environment white space separates them.",
-        several=True,
-    ),
-    Option(
-        long="admin",
-        metavar="ENDPOINT",
-        variable="FILESERVE_ADMIN",
-        convert=endpoint,
-        help="a second listener, with /healthz, /readyz and /metrics.",
-    ),
-    Option(
-        long="state",
-        metavar="DIR",
-        variable="FILESERVE_STATE",
-        default=".fileserve",
-        convert=directory,
-        help="the directory for what fileserve itself writes. Where the variable is not set, STATE_DIRECTORY "
-        "counts, which systemd sets.",
-    ),
-    Option(
-        long="database",
-        metavar="URL",
-        variable="FILESERVE_DATABASE",
-        convert=database_url,
-        help="an SQLAlchemy URL, sqlite:/// or postgresql://. Without one, SQLite in the state directory.",
-    ),
-    Option(
-        long="trust-proxy",
-        metavar="ADDRESSES",
-        variable="FILESERVE_TRUST_PROXY",
-        default="",
-        convert=parse_networks,
-        help="addresses and networks, separated by commas, whose X-Forwarded-For is "
-        "believed. The other end of a UNIX socket always is.",
-    ),
-    Option(
-        long="stall-timeout",
-        metavar="SECONDS",
-        variable="FILESERVE_STALL_TIMEOUT",
-        default="600",
-        convert=positive_seconds,
-        help="after how long a client is cut off that reads nothing of a response.",
-    ),
-    Option(
-        long="drain",
-        metavar="SECONDS",
-        variable="FILESERVE_DRAIN",
-        default="30",
-        convert=seconds,
-        help="for how long transfers may go on after SIGTERM.",
-    ),
-)
 
 _LISTEN = next(option for option in TABLE if option.several)
 
@@ -236,7 +124,10 @@ class Options(usage.Options):
         """
         Turn texts into settings.
         """
-        self.settings = Settings(**{option.field: self._value(option) for option in TABLE})
+        values = {option.field: self._value(option) for option in TABLE}
+        if values["storage"] is None:
+            values["storage"] = values["path"]
+        self.settings = Settings(**values)
 
     def _value(self, option: Option) -> Any:
         texts, source = self._texts(option)

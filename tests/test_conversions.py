@@ -15,7 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.conversions import database_url, directory, endpoint, positive_seconds, seconds, switch
+from fileserve.conversions import (
+    database_url,
+    directory,
+    endpoint,
+    file_name,
+    positive_seconds,
+    positive_size,
+    seconds,
+    size,
+    storage,
+    switch,
+)
+from fileserve.storage.s3location import S3Location
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,6 +64,86 @@ class ConversionTests(SynchronousTestCase):
     def test_no_directory(self) -> None:
         """An empty name is refused: it would mean the current folder by accident."""
         self.refuse(directory, "")
+
+    def test_file_name(self) -> None:
+        """The name of a file is taken as it is; nothing, and what can only be a directory, is refused."""
+        self.assertEqual(file_name("no/such file"), "no/such file")
+        self.refuse(file_name, "", "keys/", "/")
+
+    def test_storage_on_disk(self) -> None:
+        """What follows ``file:`` is a directory, whatever characters it has; three slashes are one."""
+        for text, path in (
+            ("file:/srv/files", "/srv/files"),
+            ("file:files", "files"),
+            ("file:./a b%20c?d#e:f", "./a b%20c?d#e:f"),
+            ("file:///srv/files", "/srv/files"),
+        ):
+            self.assertEqual(storage(text), path)
+
+    def test_storage_in_s3(self) -> None:
+        """A part of a bucket, with the server and its region."""
+        self.assertEqual(
+            storage("s3://bucket/a/b?endpoint=http://127.0.0.1:8333&region=eu-1"),
+            S3Location("bucket", "a/b", "http://127.0.0.1:8333", "eu-1"),
+        )
+
+    def test_no_storage(self) -> None:
+        """A bare path, another scheme, another machine, and half an URL are refused."""
+        self.refuse(
+            storage,
+            "",
+            "/srv/files",
+            "files",
+            "file",
+            "file:",
+            "file://host/a",
+            "File:/a",
+            "ftp://host/a",
+            "C:\\a",
+        )
+        for text in ("s3:", "s3://", "s3:bucket", "s3://UPPER", "s3://bucket/a//b", "s3://bucket?x=1"):
+            with self.assertRaises(ValueError, msg=text):
+                storage(text)
+
+    def test_size(self) -> None:
+        """Bytes, or a power of 1024 of them."""
+        for text, number in (
+            ("0", 0),
+            ("1", 1),
+            ("0007", 7),
+            ("10K", 10_240),
+            ("500M", 524_288_000),
+            ("5G", 5_368_709_120),
+            ("2T", 2_199_023_255_552),
+            ("9223372036854775807", 2**63 - 1),
+        ):
+            self.assertEqual(size(text), number)
+
+    def test_not_a_size(self) -> None:
+        """Other units, fractions, signs, white space, and what nothing could hold, are refused."""
+        self.refuse(
+            size, "", "G", "5GB", "5g", "5 G", " 5", "5\n", "+5", "-5", "1.5G", "5P", "5KK", "1e3", "1_0",
+            "0x5", "٣", "9223372036854775808", "8388608T", "9" * 100, "9" * 5000,
+        )  # fmt: skip
+
+    @given(st.text(), st.sampled_from(["", "K", "M", "G", "T", "B", "k"]))
+    def test_any_text_as_size(self, text: str, unit: str) -> None:
+        """Whatever the text is, it becomes a number that 64 bits hold, or is refused."""
+        try:
+            number = size(text + unit)
+        except ValueError:
+            return
+        self.assertTrue(0 <= number < 2**63)
+
+    @given(st.integers(0, 2**22), st.sampled_from("KMGT"))
+    def test_sizes(self, number: int, unit: str) -> None:
+        """A unit is a power of 1024, and nothing is rounded."""
+        self.assertEqual(size(f"{number}{unit}"), number << 10 * (1 + "KMGT".index(unit)))
+
+    def test_positive_size(self) -> None:
+        """Zero is refused where it would refuse everything, however it is written."""
+        self.assertEqual(positive_size("1"), 1)
+        self.refuse(positive_size, "0", "00", "0G", "x")
 
     def test_seconds(self) -> None:
         """Seconds may have a fraction, and may be none."""

@@ -17,7 +17,9 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve import __version__
-from fileserve.settings import TABLE, Options, Settings
+from fileserve.options import TABLE
+from fileserve.settings import Options, Settings
+from fileserve.storage.s3location import S3Location
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,7 +30,12 @@ DEFAULTS = {
     "listen": ("tcp:8080:interface=127.0.0.1",),
     "admin": None,
     "state": ".fileserve",
+    "storage": "photos",
     "database": None,
+    "upload_key_file": None,
+    "open_uploads": False,
+    "max_upload": 5 * 1024**3,
+    "min_free": 1024**3,
     "trust_proxy": (),
     "stall_timeout": 600.0,
     "drain": 30.0,
@@ -36,10 +43,20 @@ DEFAULTS = {
 
 # The long option, its variable, a text for each, and what the texts become.
 WAYS: list[tuple[str, str, str, Any, str, Any]] = [
-    ("path", "BASE_FILE_STORAGE_PATH", "/a", "/a", "/b", "/b"),
     ("listen", "FILESERVE_LISTEN", "tcp:1", ("tcp:1",), "tcp:2", ("tcp:2",)),
     ("admin", "FILESERVE_ADMIN", "tcp:1", "tcp:1", "tcp:2", "tcp:2"),
     ("state", "FILESERVE_STATE", "/a", "/a", "/b", "/b"),
+    (
+        "storage",
+        "FILESERVE_STORAGE",
+        "file:/a",
+        "/a",
+        "s3://bucket/x/y?endpoint=http://127.0.0.1:8333&region=eu-1",
+        S3Location("bucket", "x/y", "http://127.0.0.1:8333", "eu-1"),
+    ),
+    ("upload-key-file", "FILESERVE_UPLOAD_KEY_FILE", "/a", "/a", "b", "b"),
+    ("max-upload", "FILESERVE_MAX_UPLOAD", "1", 1, "2T", 2 * 1024**4),
+    ("min-free", "FILESERVE_MIN_FREE", "0", 0, "3M", 3 * 1024**2),
     ("database", "FILESERVE_DATABASE", "sqlite:////a", "sqlite:////a", "postgresql:///b", "postgresql:///b"),
     (
         "trust-proxy",
@@ -53,7 +70,11 @@ WAYS: list[tuple[str, str, str, Any, str, Any]] = [
     ("drain", "FILESERVE_DRAIN", "0", 0.0, "5", 5.0),
 ]
 
-SWITCHES = [("logging", "-l", "ENABLE_LOGGING"), ("delay", "-d", "ENABLE_RESPONSE_DELAY")]
+SWITCHES = [
+    ("logging", "-l", "ENABLE_LOGGING"),
+    ("delay", "-d", "ENABLE_RESPONSE_DELAY"),
+    ("open-uploads", "--open-uploads", "FILESERVE_OPEN_UPLOADS"),
+]
 
 
 def parsed(*arguments: str, **environ: str) -> Settings:
@@ -91,9 +112,23 @@ class PrecedenceTests(SynchronousTestCase):
         """A bad value in the environment does not matter where the command line says otherwise."""
         self.assertEqual(parsed("--drain", "3", FILESERVE_DRAIN="soon").drain, 3)
 
-    def test_short_path(self) -> None:
-        """``-p`` is ``--path``."""
-        self.assertEqual(parsed("-p", "/a").path, "/a")
+    def test_path(self) -> None:
+        """``-p`` is ``--path``, and says where the files are; the command line wins here too."""
+        for settings in (
+            parsed("-p", "/a"),
+            parsed("--path", "/a", BASE_FILE_STORAGE_PATH="/b"),
+            parsed(BASE_FILE_STORAGE_PATH="/a"),
+        ):
+            self.assertEqual(asdict(settings, recurse=False), {**DEFAULTS, "path": "/a", "storage": "/a"})
+
+    def test_storage_overrides_path(self) -> None:
+        """Wherever ``--storage`` comes from, it wins over ``--path``, wherever that comes from."""
+        for settings in (
+            parsed("--path", "/a", "--storage", "file:/b"),
+            parsed("--path", "/a", FILESERVE_STORAGE="file:/b"),
+            parsed("--storage", "file:/b", BASE_FILE_STORAGE_PATH="/a"),
+        ):
+            self.assertEqual(settings.storage, "/b")
 
     def test_switches(self) -> None:
         """A switch is on by its long name, its short one or its variable, and the command line wins."""
@@ -105,12 +140,12 @@ class PrecedenceTests(SynchronousTestCase):
                 ([short], {variable: "0"}),
             ):
                 settings = parsed(*arguments, **environ)
-                self.assertEqual(asdict(settings, recurse=False), {**DEFAULTS, long: True})
+                self.assertEqual(asdict(settings, recurse=False), {**DEFAULTS, long.replace("-", "_"): True})
 
     def test_switched_off_in_environment(self) -> None:
         """``ENABLE_LOGGING=0`` means off: any text that is not empty once meant on."""
         for long, _, variable in SWITCHES:
-            self.assertIs(getattr(parsed(**{variable: "0"}), long), False)
+            self.assertIs(getattr(parsed(**{variable: "0"}), long.replace("-", "_")), False)
 
     def test_several_listeners(self) -> None:
         """``--listen`` may be given several times; in the environment white space separates."""
@@ -156,7 +191,19 @@ class RefusalTests(SynchronousTestCase):
             ("admin", ""),
             ("admin", "tcp:70000"),
             ("state", ""),
+            ("storage", ""),
+            ("storage", "/srv/files"),
+            ("storage", "file:"),
+            ("storage", "s3://"),
+            ("storage", "s3://bucket?colour=red"),
             ("database", "mysql://host/name"),
+            ("upload-key-file", ""),
+            ("upload-key-file", "keys/"),
+            ("max-upload", "0"),
+            ("max-upload", "5GB"),
+            ("max-upload", "-1"),
+            ("min-free", "lots"),
+            ("min-free", "9999999T"),
             ("trust-proxy", "10.0.0.1/8"),
             ("trust-proxy", "proxy.example"),
             ("stall-timeout", "0"),
