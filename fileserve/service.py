@@ -50,6 +50,8 @@ class Stages:
     notifier: Notifier
     #: In the order of their start.
     parts: Sequence[Part]
+    #: The upload key, if nobody can know it yet.
+    first_key: str | None = None
 
 
 class Server(Service):
@@ -119,6 +121,10 @@ class Server(Service):
         addresses = " ".join(self._public.addresses)
         # The address stands in the line itself, so that it is found there in JSON too.
         _log.info("fileserve is ready: " + addresses.replace("{", "{{").replace("}", "}}"))
+        if self._stages.first_key is not None and self._public.addresses[0].startswith("http"):
+            # Once, so that the operator finds the way in; the key stands in its file.
+            sign_in = f"{self._public.addresses[0]}sign-in?key={self._stages.first_key}"
+            _log.info("Sign in with a browser: {address}", address=sign_in)
         notifier.ready("serving at " + addresses)
 
     def stopService(self) -> Deferred[None]:

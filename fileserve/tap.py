@@ -19,6 +19,10 @@ from .settings import Options, Settings
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
+    from .assembly import Ground
+    from .storage.interfaces import IFileStore
+    from .web.keys import Keys
+
 __all__ = ["Options", "makeService"]
 
 _log = Logger(namespace="fileserve")
@@ -36,99 +40,94 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     settings = options.settings
-    if not os.path.isdir(settings.path):
-        _give_up(f"Base file storage path does not exist: {settings.path}")
     _allow_many_files()
-    return _assemble(reactor, settings)
+    from .assembly import server
+
+    return server(_open(reactor, settings))
 
 
-def _assemble(reactor: Any, settings: Settings) -> IService:
-    from twisted.internet.task import deferLater
-
-    from .archive.endpoint import Archives, Pace
-    from .archive.plan import Planner
+def _open(reactor: Any, settings: Settings) -> Ground:
+    """
+    Open all that the server needs. Blocks: nothing is served yet.
+    """
+    from .assembly import Ground
     from .catalogue.database import THREADS, Catalogue
-    from .catalogue.facts import Facts
-    from .http.listening import Listeners
-    from .http.site import Logging, Site
-    from .operations.admin import Admin, Readiness
-    from .operations.counters import Counts, Lag
-    from .operations.notify import Notifier
-    from .service import Server, Stages
-    from .storage.disk import DiskStore
+    from .identity import Identity
     from .threads import Threads
-    from .web.root import site as resource_of
 
+    try:
+        os.makedirs(settings.state, mode=0o700, exist_ok=True)
+        identity = Identity.claim(settings.state)
+    except OSError as error:
+        _give_up(f"The state directory {settings.state} can't be used: {error.strerror}")
+    keys, first_key = _read_keys(settings)
     disk = Threads(reactor, "disk", _DISK_THREADS)
     database = Threads(reactor, "catalogue", THREADS)
-    catalogue = Catalogue(_open_catalogue(settings), database.run)
-    store = DiskStore(settings.path, disk.run)
-    counts, lag = Counts(), Lag(reactor)
-    pace = Pace(
-        logs=settings.logging,
-        pause=(lambda: deferLater(reactor, 1)) if settings.delay else None,
-        now=reactor.seconds,
-    )
-    archives = Archives(store, Planner(store, Facts(catalogue), disk.run), counts, pace)
-    site = Site(
-        resource_of(archives),
-        reactor,
-        Logging(settings.logging, settings.trust_proxy),
-        settings.stall_timeout,
-    )
-    readiness = Readiness({"storage": store.check, "catalogue": catalogue.ping}, reactor)
-    gauges = {
-        "fileserve_reactor_lag_seconds": lambda: lag.seconds,
-        "fileserve_disk_queue": lambda: disk.queued,
-        "fileserve_catalogue_queue": lambda: database.queued,
-        "fileserve_connections": lambda: site.connections,
-    }
-    admin = Site(Admin(readiness, counts, gauges).app.resource(), reactor, Logging(False, ()))
-    admin_endpoints = [settings.admin] if settings.admin else []
-    return Server(
-        reactor,
-        Listeners(reactor, site, settings.listen, settings.stall_timeout),
-        Listeners(reactor, admin, admin_endpoints, settings.stall_timeout),
-        Stages(readiness, Notifier.from_environment(), [_Catalogue(catalogue), disk, database, lag]),
-        settings.drain,
+    return Ground(
+        reactor=reactor,
+        settings=settings,
+        disk=disk,
+        database=database,
+        store=_open_store(reactor, settings, disk.run),
+        catalogue=Catalogue(_open_catalogue(settings), database.run),
+        identity=identity,
+        keys=keys,
+        first_key=first_key,
     )
 
 
-class _Catalogue:
-    """
-    The catalogue as a part of the server: stopped last, after its threads.
-    """
+def _open_store(reactor: Any, settings: Settings, in_thread: Any) -> IFileStore:
+    from .storage.disk import DiskStore
 
-    def __init__(self, catalogue: Any) -> None:
-        self._catalogue = catalogue
+    if isinstance(settings.storage, str):
+        if not os.path.isdir(settings.storage):
+            _give_up(f"Base file storage path does not exist: {settings.storage}")
+        return DiskStore(settings.storage, in_thread)
+    try:
+        from .storage.s3 import S3Store
 
-    def start(self) -> None:
-        """
-        Nothing to begin.
-        """
-
-    def stop(self) -> None:
-        """
-        Close its connections.
-        """
-        self._catalogue.close()
+        return S3Store(settings.storage, reactor, in_thread)
+    except (ImportError, ValueError) as error:
+        _give_up(f"The storage can't be used: {error}")
 
 
 def _open_catalogue(settings: Settings) -> Any:
     """
-    Open the database and bring it up to date. Blocks: nothing is served yet.
+    Open the database and bring it up to date.
     """
-    from .catalogue.database import CatalogueIsNewer, migrate, normal_url, open_engine, sqlite_url
-    from .catalogue.interfaces import CatalogueUnavailable
+    from .catalogue.database import normal_url, open_engine, sqlite_url
+    from .catalogue.interfaces import CatalogueIsNewer, CatalogueUnavailable
+    from .catalogue.migrating import migrate
 
     try:
-        os.makedirs(settings.state, mode=0o700, exist_ok=True)
         path = os.path.join(settings.state, "catalogue.sqlite")
         engine = open_engine(normal_url(settings.database) if settings.database else sqlite_url(path))
         migrate(engine)
         return engine
     except (OSError, ValueError, CatalogueUnavailable, CatalogueIsNewer) as error:
         _give_up(f"The catalogue can't be opened: {error}")
+
+
+def _read_keys(settings: Settings) -> tuple[Keys, str | None]:
+    """
+    Read the upload key; at the first start, make one.
+
+    :return: the keys, and the one that was made just now.
+    """
+    from .web.keys import Keys, new_key
+
+    name = settings.upload_key_file or os.path.join(settings.state, "upload-key")
+    made = None
+    try:
+        if settings.upload_key_file is None and not os.path.exists(name):
+            made = new_key()
+            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "w", encoding="ascii") as file:
+                file.write(made + "\n")
+        with open(name, encoding="utf-8") as file:
+            return Keys.parse(file.read()), made
+    except (OSError, ValueError) as error:
+        _give_up(f"The upload key {name} can't be read: {error}")
 
 
 def _give_up(why: str) -> NoReturn:

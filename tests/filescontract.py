@@ -61,6 +61,17 @@ class FilesContract(Contract):
             self.assertIsNone(self.successResultOf(self.files.add(file)))
         return added
 
+    def test_several_together(self) -> None:
+        """Several files are there together, in order, and settled; or none of them, where one is there."""
+        one, two, three = (stored(number) for number in (1, 2, 3))
+        for file in (one, two, three):
+            self.result(self.files.expect(file.short_name, file.path))  # type: ignore[arg-type]
+        self.assertIsNone(self.successResultOf(self.files.add(one, two)))
+        self.assertEqual(self.successResultOf(self.files.page(5)).files, [two, one])
+        self.failureResultOf(self.files.add(three, two), RecordExists)
+        self.assertEqual(self.successResultOf(self.files.page(5)).files, [two, one])
+        self.assertEqual(self.unsettled(), [(three.short_name, three.path)])
+
     def pages(self, limit: int, processed: bool | None = None) -> list[Sequence[StoredFile]]:
         """All pages, one after the other."""
         page = self.successResultOf(self.files.page(limit, processed=processed))

@@ -26,12 +26,27 @@ from zope.interface import implementer
 from fileserve.archive.endpoint import Archives, Pace
 from fileserve.archive.plan import Planner
 from fileserve.catalogue.interfaces import IFacts
-from fileserve.catalogue.memory import MemoryFacts
+from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
+from fileserve.files.albums import AlbumApi, Taking
+from fileserve.files.api import FileApi, Linking
+from fileserve.files.contents import Contents
+from fileserve.files.downloads import Downloads
+from fileserve.files.excerpts import Excerpts
+from fileserve.files.intake import Intake, Limits
+from fileserve.files.uploads import Uploads
+from fileserve.http.links import LinkSigner
 from fileserve.http.site import Channel, Logging, Site
 from fileserve.operations.counters import Counts
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.interfaces import IAlbumReader, IFileStore, Part
+from fileserve.web.access import Access
+from fileserve.web.api import FileFeatures
+from fileserve.web.keys import Keys
 from fileserve.web.root import site as resource_of
+from fileserve.web.throttle import Throttle
+
+#: The upload key of the sites here.
+KEY = "an-upload-key-for-tests"
 
 
 def at_once(work: Callable[..., Any], *args: object, **named: object) -> Deferred[Any]:
@@ -177,7 +192,21 @@ def site_of(
     pace = Pace(logs=logging.access, pause=None, now=clock.seconds)
     planner = Planner(store, facts or MemoryFacts(), at_once)
     archives = Archives(store, planner, counts or Counts(), pace)
-    return Site(resource_of(archives), clock, logging)
+    keys = Keys.parse(KEY)
+    access = Access(keys, Throttle(clock.seconds), open_uploads=False, now=clock.seconds)
+    features = _features(store, facts or MemoryFacts(), keys, clock.seconds)
+    return Site(resource_of(archives, features, access), clock, logging)
+
+
+def _features(store: IFileStore, facts: IFacts, keys: Keys, now: Callable[[], float]) -> FileFeatures:
+    files, limits = MemoryFiles(), Limits(max_upload=64 * 1024 * 1024, min_free=0)
+    contents = Contents(store, facts, at_once)
+    intake = Intake(store, at_once, limits, now)
+    uploads = Uploads(store, files, facts, intake, lambda: int(now() * 1_000_000))
+    downloads = Downloads(store, files, contents, now)
+    api = FileApi(uploads, downloads, files, store, Linking(LinkSigner(keys.link_keys), now))
+    albums = AlbumApi(store, at_once, contents, Taking(intake, uploads), downloads)
+    return FileFeatures(uploads, downloads, api, albums, files, Excerpts(store), limits.max_upload)
 
 
 def site_of_folder(root: str | Path, **options: Any) -> Site:

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
-from zope.interface.verify import verifyClass
 
 from fileserve.archive import plan as plan_module
 from fileserve.archive.plan import NoSuchMember, Plan, Planner
@@ -23,13 +21,12 @@ from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs
 from fileserve.catalogue.memory import MemoryFacts
 from fileserve.storage.interfaces import (
     Folder,
-    IAlbumReader,
-    IFileStore,
     Listing,
     Member,
     NoSuchAlbum,
     Unreadable,
 )
+from fileserve.storage.memory import MemoryStore
 
 from .support import ByHand, at_once
 
@@ -51,13 +48,13 @@ def one(
     return Member(path, size, mtime_ns, (ctime_ns, inode))
 
 
-@implementer(IFileStore)
-class Albums:
+class Albums(MemoryStore):
     """
-    A store that lists what the test says, and reads nothing.
+    A store that lists what the test says.
     """
 
     def __init__(self, **listings: Listing) -> None:
+        super().__init__()
         self.listings = listings
         self.error: Exception | None = None
 
@@ -69,12 +66,6 @@ class Albums:
         # Never the same object twice, as from a disk.
         listing = self.listings[album]
         return succeed(Listing(list(listing.members), list(listing.empty_folders), listing.changed_ns))
-
-    def reader(self, album: str) -> IAlbumReader:
-        raise NotImplementedError
-
-    def check(self) -> Deferred[None]:
-        raise NotImplementedError
 
 
 class CountingFacts(MemoryFacts):
@@ -95,14 +86,6 @@ class CountingFacts(MemoryFacts):
     def forget(self, album: str, keep: Collection[bytes]) -> Deferred[int]:
         self.forgotten.append(album)
         return fail(self.error) if self.error else super().forget(album, keep)
-
-
-class FakeTests(SynchronousTestCase):
-    """The fake."""
-
-    def test_fake(self) -> None:
-        """What stands here for a store has all that a store has."""
-        verifyClass(IFileStore, Albums)
 
 
 class PlanningCase(SynchronousTestCase):

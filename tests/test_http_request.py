@@ -149,6 +149,14 @@ class ReadingTests(RequestCase):
             self.assertEqual(len(self.read(request)), HELD)
             self.assertFalse(self.held)
 
+    def test_many_small_pieces(self) -> None:
+        """Pieces of two bytes, which take more memory than that, are held sooner."""
+        request = self.begin(b"Transfer-Encoding: chunked")
+        self.connection.send(b"2\r\nab\r\n" * 20_000)
+        self.assertTrue(self.held)
+        self.assertEqual(len(self.read(request)), 40_000)
+        self.assertFalse(self.held)
+
     def test_no_timeout_while_held(self) -> None:
         """A client that waits for us is not timed out; one that sends nothing is."""
         request = self.begin(b"Content-Length: %d" % (3 * HELD))

@@ -41,7 +41,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from fileserve.http.transport import ISendsFiles, make_ports_send_files
+from fileserve.http.interfaces import ISendsFiles
+from fileserve.http.transport import make_ports_send_files
 
 from .support import TimedReactor, open_descriptors, site_of_folder, until, write_album
 

@@ -98,6 +98,13 @@ class DiskStoreTests(DiskCase, FileStoreContract, TestCase):
         """An album may be an empty folder."""
         self.assertEqual((await self.listing(await self.store_of({}))).members, [])
 
+    async def test_folders_that_a_crash_left(self) -> None:
+        """Deleting what was never there removes the folders that were made for it, or that it left."""
+        store = await self.store_of({})
+        (self.root / "album/a").mkdir()
+        await self.failure(store.delete("album", b"a/1.jpg"), NoSuchFile)
+        self.assertEqual(os.listdir(self.root), [])
+
 
 class DiskStoreInThreadsTests(DiskCase, WritingContract, TestCase):
     """It does so with threads that are some, where much happens at the same time."""

@@ -19,16 +19,17 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
-from fileserve.storage.disk import DiskReader, DiskStore
-from fileserve.storage.interfaces import IAlbumReader, IFileStore, Listing, Unreadable
+from fileserve.storage.disk import DiskStore
+from fileserve.storage.diskreader import DiskReader
+from fileserve.storage.interfaces import Listing, Unreadable
+from fileserve.storage.memory import MemoryStore
 
 from .support import Answer, Connection, ask, at_once, parse, site_of, site_of_folder, write_album
 
 _ALBUM = "3bea29ccabbbf64bdebcc055319c5745"
 _GONE = "Archive does not exist or was removed"
-_ROUTES = ("/", "/static/style.css", f"/archive/{_ALBUM}/", f"/archive/{_ALBUM}")
+_ROUTES = ("/", "/static/style.css", "/static/files.js", f"/archive/{_ALBUM}/", f"/archive/{_ALBUM}")
 _BROWSER = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8")
 
 #: Names of albums that can't be, or lead out of the root, or are something else.
@@ -437,22 +438,16 @@ class ErrorFormTests(WholeSiteCase):
         self.assertEqual(self.ask("/nothing", "GET", ("Accept", value)).status, 404)
 
 
-@implementer(IFileStore)
-class BrokenStore:
+class BrokenStore(MemoryStore):
     """
     A store that fails.
     """
 
     def __init__(self, error: Exception) -> None:
+        super().__init__()
         self.error = error
 
     def list(self, album: str) -> Deferred[Listing]:
-        return fail(self.error)
-
-    def reader(self, album: str) -> IAlbumReader:
-        raise NotImplementedError
-
-    def check(self) -> Deferred[None]:
         return fail(self.error)
 
 

@@ -14,8 +14,8 @@ from .refusal import Refusal
 #: So many bytes are kept for whoever reads; then the connection is held.
 HELD = 1024 * 1024
 
-#: What a piece takes beside its bytes: clients may send chunks of two bytes.
-_OVERHEAD = 64
+#: What even a piece of two bytes takes in memory, as a client may send them in chunks.
+_LEAST = 64
 
 
 class BodyLost(Exception):
@@ -105,7 +105,7 @@ class Body:
         Take a piece from the connection.
         """
         self._pieces.append(data)
-        before, self._held = self._held, self._held + len(data) + _OVERHEAD
+        before, self._held = self._held, self._held + max(len(data), _LEAST)
         if before < HELD <= self._held:
             self._source.hold()
         self._tell()

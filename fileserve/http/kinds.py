@@ -88,6 +88,18 @@ _MOST_HARDLY_LETTERS = 1 / 8
 _LEAST_EVIDENCE = 4
 
 
+def _beginnings() -> list[tuple[int, tuple[bytes, ...]]]:
+    at: dict[int, list[bytes]] = {}
+    for magic in puremagic.magic_header_array:
+        at.setdefault(magic.offset, []).append(magic.byte_match)
+    return [(offset, tuple(matches)) for offset, matches in at.items()]
+
+
+# All that puremagic knows of how files begin, by where it stands. To look through this takes 10 microseconds,
+# where puremagic takes 160 to find that it knows nothing (2026-11).
+_BEGINNINGS = _beginnings()
+
+
 def media_type(head: bytes, filename: str) -> str:
     """
     Tell the kind of a file by its content.
@@ -164,7 +176,7 @@ def _guess(head: bytes) -> str:
     """
     What puremagic knows for sure: its longest match is long, and no other type begins so.
     """
-    if not head:
+    if not any(head.startswith(beginnings, offset) for offset, beginnings in _BEGINNINGS):
         return UNKNOWN
     try:
         matches = puremagic.magic_string(head)

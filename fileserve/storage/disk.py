@@ -20,6 +20,7 @@ from .held import InThread
 from .incoming import Incoming
 from .interfaces import IFileStore, IIncoming, Listing, Member
 from .patience import Patience
+from .together import Together
 from .walk import list_album, open_album
 
 #: Changes of one member happen one after the other, in this process; so many
@@ -49,6 +50,7 @@ class DiskStore:
         self._in_thread = in_thread
         self._clock = clock
         self._patience = Patience(clock)
+        self._together = Together(in_thread)
         self._locks = [Lock() for _ in range(_LOCKS)]
 
     def list(self, album: str) -> Deferred[Listing]:
@@ -86,7 +88,8 @@ class DiskStore:
         """
         place = Place(self._root, album, path)
         draft = Draft(place, replaces, self._lock(album, path))
-        return self._look(draft.require_place).addCallback(lambda _: Incoming(draft, self._in_thread))
+        incoming = Incoming(draft, self._in_thread, self._together)
+        return self._look(draft.require_place).addCallback(lambda _: incoming)
 
     def delete(self, album: str, path: bytes, version: str | None = None) -> Deferred[None]:
         """

@@ -90,18 +90,21 @@ class Place:
 
     def delete(self, version: str | None, lock: Lock) -> None:
         """
-        Remove the member, durably, and folders that have nothing in them any more.
+        Remove the member, durably, and folders that have nothing in them any more;
+        also where there is no member: a crash may have left them without one.
 
         :param lock: held from looking at the version to removing it.
         :raise NoSuchFile: see `stat`.
         :raise MemberChanged: another version is there.
         """
         with store_errors(), Way(self) as way:
-            way.enter_existing()
-            with lock:
-                way.require(version)
-                os.unlink(self.name, dir_fd=way.folder)
-            way.remove_empty()
+            try:
+                way.enter_existing()
+                with lock:
+                    way.require(version)
+                    os.unlink(self.name, dir_fd=way.folder)
+            finally:
+                way.remove_empty()
             way.sync()
 
 
@@ -218,15 +221,25 @@ class Way:
                 os.rmdir(self._names[len(self._open) - 2], dir_fd=self._open[-2])
                 os.close(self._open.pop())
 
-    def sync(self) -> None:
+    @property
+    def made_album(self) -> bool:
+        """
+        Whether the album's folder was made on this way, and so the root changed.
+        """
+        return self._first_made == 0
+
+    def sync(self, *, root: bool = True) -> None:
         """
         Make durable what was changed in the last folder, and the folders made on this way.
 
         The deepest comes first: on a journalling file system that one makes all
         of it durable, and asking for the others then costs next to nothing.
+
+        :param root: false where the root was made durable since.
         """
-        for depth in range(len(self._open) - 1, -1, -1):
-            if depth == len(self._open) - 1 or depth >= self._first_made:
+        last = len(self._open) - 1
+        for depth in range(last, -1 if root else 0, -1):
+            if depth == last or depth >= self._first_made:
                 os.fsync(self._open[depth])
 
 

@@ -14,6 +14,7 @@ from zope.interface import implementer
 from .draft import Draft
 from .held import InThread
 from .interfaces import IIncoming, Member, StoreUnavailable
+from .together import Together
 
 #: So many bytes, or pieces, wait in memory for a thread to be worth its while.
 #: A smaller file is opened, written and kept in one turn of a thread.
@@ -36,11 +37,14 @@ class Uncancelled(Deferred[Any]):
 class Incoming:
     """
     Owns a draft, at which it lets one thread work at a time.
+
+    :param together: keeps small files, of which nothing was written yet.
     """
 
-    def __init__(self, draft: Draft, in_thread: InThread) -> None:
+    def __init__(self, draft: Draft, in_thread: InThread, together: Together | None = None) -> None:
         self._draft = draft
         self._in_thread = in_thread
+        self._together = together
         self._gathered: list[bytes] = []
         self._size = 0
         self._over: BaseException | None = None
@@ -76,7 +80,9 @@ class Incoming:
         if over is not None:
             return self.drop().addCallback(lambda _: Failure(over))
         self._end(StoreUnavailable("the file was kept already"))
-        return self._work(self._draft.keep, self._take())
+        if self._together is None or self._draft.exists:
+            return self._work(self._draft.keep, self._take())
+        return self._until(self._together.keep(self._draft, self._take()))
 
     def drop(self) -> Deferred[Any]:
         """
@@ -102,6 +108,12 @@ class Incoming:
         return gathered
 
     def _work(self, work: Callable[..., Any], *args: object) -> Deferred[Any]:
+        return self._until(self._in_thread(work, *args))
+
+    def _until(self, under_way: Deferred[Any]) -> Deferred[Any]:
+        """
+        Let nothing else be done until this was.
+        """
         result = Uncancelled()
         self._busy = True
 
@@ -114,5 +126,5 @@ class Incoming:
             for each in idle:
                 each.callback(None)
 
-        self._in_thread(work, *args).addBoth(done)
+        under_way.addBoth(done)
         return result

@@ -15,11 +15,15 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import parse_accept_header
 
+from fileserve.catalogue.interfaces import CatalogueUnavailable
+from fileserve.http.answers import sized
 from fileserve.http.refusal import Refusal
+from fileserve.http.request import Request
 from fileserve.http.sending import cut
-from fileserve.http.site import Request
+from fileserve.storage.interfaces import NoSpace, StoreUnavailable
 
-from .pages import Pages, sized
+from .access import SignInFirst
+from .pages import Pages, see_other, sign_in_address
 
 _log = Logger(namespace="fileserve.web")
 
@@ -29,6 +33,22 @@ _DETAILS = {404: "There is nothing here.", 405: "This can't be done here."}
 
 #: What an error keeps of the headers that were set for what it takes the place of.
 _KEPT = frozenset({b"Server", b"Date", b"Referrer-Policy", b"Connection"})
+
+
+#: What goes wrong without anybody's fault in this program.
+Expected = Refusal | StoreUnavailable | CatalogueUnavailable | NoSpace
+
+
+def refusal_for(error: Expected) -> Refusal:
+    """
+    What is told of it.
+    """
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, NoSpace):
+        return Refusal(507, "There is no room left for this file.")
+    _log.error("{error}", error=error)
+    return Refusal(503, "This can't be done just now. Try again soon.", {b"Retry-After": b"5"})
 
 
 class Errors:
@@ -47,6 +67,8 @@ class Errors:
         """
         if failure.check(CancelledError):
             return b""
+        if failure.check(SignInFirst):
+            return see_other(request, sign_in_address(request))
         if request.startedWriting:
             _log.failure("The connection is cut: its response can't be completed", failure)
             cut(request)
@@ -55,8 +77,8 @@ class Errors:
 
     def _refusal(self, request: Request, failure: Failure) -> Refusal:
         error = failure.value
-        if isinstance(error, Refusal):
-            return error
+        if isinstance(error, Expected):
+            return refusal_for(error)
         if isinstance(error, MethodNotAllowed):
             allow = ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))
             return Refusal(405, _DETAILS[405], {b"Allow": allow.encode()})

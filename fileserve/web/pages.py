@@ -1,14 +1,21 @@
 """
-Pages of HTML from templates, and the stylesheet they share.
+Pages of HTML from templates.
 """
 
 from __future__ import annotations
 
-from importlib.resources import files
+from collections.abc import Callable
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fileserve.http.site import Request
+from fileserve.files.stored import timestamp
+from fileserve.http.answers import nothing, sized
+from fileserve.http.refusal import Refusal
+from fileserve.http.request import Request
+
+from . import wording
+from .assets import Assets
 
 #: Pages run no script but our own files', and nothing may frame them.
 _POLICY = (
@@ -17,12 +24,22 @@ _POLICY = (
 )
 
 
+#: What some pages need besides: their script asks the API, and they show files. Chromium frames a PDF.
+_MORE = {
+    "files.html": b"; connect-src 'self'",
+    "file.html": b"; connect-src 'self'; media-src 'self'; object-src 'self'; frame-src 'self'",
+}
+
+
 class Pages:
     """
     Renders pages.
+
+    :param signed_in: tells whether a request comes from a browser that signed in; each page says so.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, assets: Assets, signed_in: Callable[[Request], bool]) -> None:
+        self._signed_in = signed_in
         self._templates = Environment(
             loader=PackageLoader("fileserve.web"),
             autoescape=True,
@@ -30,7 +47,10 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.stylesheet = files("fileserve.web").joinpath("static/style.css").read_bytes()
+        self._templates.globals["asset"] = assets.address
+        self._templates.filters.update(
+            size=wording.size, name=wording.name, moment=wording.moment, timestamp=timestamp
+        )
 
     def html(self, request: Request, template: str, **values: object) -> bytes:
         """
@@ -39,19 +59,48 @@ class Pages:
         :param values: what the template names.
         :return: its bytes; the headers that describe them are set.
         """
-        depth = request.path.count(b"/", 1)
-        text = self._templates.get_template(template).render(top="../" * depth or "./", **values)
-        request.setHeader(b"Content-Security-Policy", _POLICY)
+        page = self._templates.get_template(template)
+        text = page.render(top=top(request), signed_in=self._signed_in(request), **values)
+        request.setHeader(b"Content-Security-Policy", _POLICY + _MORE.get(template, b""))
         request.setHeader(b"X-Content-Type-Options", b"nosniff")
+        # It may be another page for whoever signs in or out.
+        request.setHeader(b"Cache-Control", b"no-store")
         return sized(request, b"text/html; charset=utf-8", text.encode())
 
+    def form(self, request: Request, template: str, refusal: Refusal | None, **values: object) -> bytes:
+        """
+        Render a page with a form: a fresh one, or with what was wrong beside its field.
 
-def sized(request: Request, media_type: bytes, body: bytes) -> bytes:
-    """
-    Describe a body that is whole in memory.
+        :param refusal: gives the status, headers, and the template's ``error``.
+        """
+        if refusal is not None:
+            request.setResponseCode(refusal.status, refusal.status.phrase.encode())
+            for name, value in refusal.headers.items():
+                request.setHeader(name, value)
+        error = None if refusal is None else refusal.detail
+        return self.html(request, template, error=error, **values)
 
-    :return: the body.
+
+def top(request: Request) -> str:
     """
-    request.setHeader(b"Content-Type", media_type)
-    request.setHeader(b"Content-Length", b"%d" % len(body))
-    return body
+    The way from a request's address to that of the home page, wherever a proxy shows it.
+    """
+    return "../" * request.path.count(b"/", 1) or "./"
+
+
+def see_other(request: Request, location: str) -> bytes:
+    """
+    Send a browser on to another page.
+
+    :param location: a relative reference, in ASCII.
+    """
+    request.setHeader(b"Location", location.encode("ascii"))
+    return nothing(request, 303)
+
+
+def sign_in_address(request: Request) -> str:
+    """
+    Where somebody signs in who then goes on to this very page.
+    """
+    _, mark, query = request.uri.partition(b"?")
+    return f"{top(request)}sign-in?next={quote(request.path[1:] + mark + query, safe='/')}"

@@ -6,18 +6,23 @@ from __future__ import annotations
 
 import re
 
-from klein import Klein
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from fileserve.archive.endpoint import GONE, Archives, address_below
+from fileserve.http.answers import sized
 from fileserve.http.refusal import Refusal
-from fileserve.http.site import Request
+from fileserve.http.request import Request
 
+from .access import Access
+from .api import Api, FileFeatures
+from .assets import TYPES, Assets
 from .errors import Errors
-from .pages import Pages, sized
+from .filespages import FilePages
+from .pages import Pages
+from .routing import table
+from .signin import SignIn
 
 #: What a host and its port may be spelt with (RFC 3986 section 3.2.2), roughly:
 #: nothing of ours depends on it.
@@ -27,21 +32,29 @@ _HOST = re.compile(rb"[!$-;=A-Z\[\]_a-z~]*")
 _NOBODY = "\ufffd".encode()
 
 
+#: For routing: the names that there are, so that no other one is looked for.
+_ASSETS = ", ".join(f'"{name}"' for name in TYPES)
+
+
+def _not_found(root: Root, request: Request, failure: Failure) -> bytes:
+    """No address below ``/archive`` tells more than any other."""
+    if request.path.startswith(b"/archive"):
+        failure = Failure(Refusal(404, GONE))
+    return root.errors.answer(request, failure)
+
+
 class Root:
     """
     The site.
     """
 
-    app = Klein()
-    # Klein's hints know no error handlers but functions of Klein itself.
-    # Routing would answer `//archive/x/` with a redirect to an absolute URL.
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = True
+    app = table(_not_found)
 
-    def __init__(self, archives: Archives, pages: Pages, errors: Errors) -> None:
+    def __init__(self, archives: Archives, assets: Assets, pages: Pages, errors: Errors) -> None:
         self._archives = archives
+        self._assets = assets
         self._pages = pages
-        self._errors = errors
+        self.errors = errors
 
     @app.route("/", methods=["GET"])
     def home(self, request: Request) -> bytes:
@@ -50,13 +63,12 @@ class Root:
         """
         return self._pages.html(request, "home.html")
 
-    @app.route("/static/style.css", methods=["GET"])
-    def stylesheet(self, request: Request) -> bytes:
+    @app.route(f"/static/<any({_ASSETS}):name>", methods=["GET"])
+    def asset(self, request: Request, name: str) -> bytes:
         """
-        What the pages look like.
+        What pages look like, and what they do.
         """
-        request.setHeader(b"Cache-Control", b"max-age=3600")
-        return sized(request, b"text/css; charset=utf-8", self._pages.stylesheet)
+        return self._assets.send(request, name)
 
     @app.route("/archive/<album>/", methods=["GET"])
     def archive(self, request: Request, album: str) -> Deferred[None]:
@@ -75,35 +87,6 @@ class Root:
         request.setHeader(b"Location", address_below(album) + mark + query)
         return sized(request, b"text/plain; charset=utf-8", b"")
 
-    @app.handle_errors(NotFound)  # type: ignore[arg-type]
-    def not_found(self, request: Request, failure: Failure) -> bytes:
-        """
-        No address below ``/archive`` tells more than any other.
-        """
-        if request.path.startswith(b"/archive"):
-            failure = Failure(Refusal(404, GONE))
-        return self._errors.answer(request, failure)
-
-    @app.handle_errors(MethodNotAllowed)  # type: ignore[arg-type]
-    def method_not_allowed(self, request: Request, failure: Failure) -> bytes:
-        """
-        ``OPTIONS`` asks what is allowed; any other method is told.
-        """
-        body = self._errors.answer(request, failure)
-        if request.method != b"OPTIONS":
-            return body
-        request.setResponseCode(204)
-        for name in (b"Content-Type", b"Content-Length", b"Vary"):
-            request.responseHeaders.removeHeader(name)
-        return b""
-
-    @app.handle_errors(Exception)  # type: ignore[arg-type]
-    def failed(self, request: Request, failure: Failure) -> bytes:
-        """
-        Everything else that went wrong.
-        """
-        return self._errors.answer(request, failure)
-
 
 class Front(Resource):
     """
@@ -112,9 +95,17 @@ class Front(Resource):
 
     isLeaf = True
 
-    def __init__(self, root: Root, errors: Errors) -> None:
+    def __init__(self, root: Root, api: Api, files: FilePages, sign_in: SignIn, errors: Errors) -> None:
         super().__init__()
         self._routes = root.app.resource()
+        signing = sign_in.app.resource()
+        #: Tables by the first segment of the path; all else is the root's.
+        self._below = {
+            b"api": api.app.resource(),
+            b"files": files.app.resource(),
+            b"sign-in": signing,
+            b"sign-out": signing,
+        }
         self._errors = errors
 
     def render(self, request: Request) -> object:
@@ -135,7 +126,7 @@ class Front(Resource):
             request.method = b"UNKNOWN"
         if not _names_a_host(request):
             return self._errors.answer(request, Failure(Refusal(400, "A request names one host.")))
-        return self._routes.render(request)
+        return self._below.get(request.postpath[0], self._routes).render(request)
 
 
 def _names_a_host(request: Request) -> bool:
@@ -149,12 +140,19 @@ def _names_a_host(request: Request) -> bool:
     return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
 
 
-def site(archives: Archives) -> Front:
+def site(archives: Archives, files: FileFeatures, access: Access) -> Front:
     """
     Put the site together.
 
     :return: its only resource.
     """
-    pages = Pages()
+    assets = Assets()
+    pages = Pages(assets, access.has_session)
     errors = Errors(pages)
-    return Front(Root(archives, pages, errors), errors)
+    return Front(
+        Root(archives, assets, pages, errors),
+        Api(files, access, pages, errors),
+        FilePages(files, access, pages, errors),
+        SignIn(access, pages, errors),
+        errors,
+    )

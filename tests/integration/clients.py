@@ -45,13 +45,14 @@ class Answer:
         return self.headers[name.lower()]
 
 
-def ask(port: int, target: str, method: str = "GET", **headers: str) -> Answer:
+def ask(port: int, target: str, method: str = "GET", body: bytes | None = None, /, **headers: str) -> Answer:
     """
     Make one request on a connection of its own. In names of headers ``_`` stands for ``-``.
     """
     connection = HTTPConnection(LOOPBACK, port, timeout=PATIENCE)
     try:
-        connection.request(method, target, headers={n.replace("_", "-"): v for n, v in headers.items()})
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, target, body, named)
         response = connection.getresponse()
         fields = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, fields, response.read())

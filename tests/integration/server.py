@@ -77,11 +77,11 @@ class Server:
         address = re.search(r"https?://\S+?:(\d+)/", line)
         self.port = int(address[1]) if address else 0
 
-    def ask(self, target: str, method: str = "GET", **headers: str) -> Answer:
+    def ask(self, target: str, method: str = "GET", body: bytes | None = None, /, **headers: str) -> Answer:
         """
         Make one request on a connection of its own. In names of headers ``_`` stands for ``-``.
         """
-        return ask(self.port, target, method, **headers)
+        return ask(self.port, target, method, body, **headers)
 
     def connect(self, receive_buffer: int | None = None) -> socket.socket:
         """

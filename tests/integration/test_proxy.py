@@ -4,6 +4,7 @@ Tests behind the real nginx, with the very site of ``docs/deploy``, over TCP and
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -37,7 +38,9 @@ class ProxyContract(Contract):
         self.root = folder(self) / "root"
         members = {"1.jpg": noise(300_000, 1), "2.jpg": b"two", "large.bin": noise(20 * MIB, 2)}
         make_album(self.root, ALBUM, members)
+        self.state = folder(self)
         self.begin()
+        self.key = (self.state / "upload-key").read_text().strip()
         self.nginx = Nginx(self, self.upstream)
         self.url = f"http://127.0.0.1:{self.nginx.port}"
 
@@ -108,6 +111,33 @@ class ProxyContract(Contract):
         self.assertEqual(self.get("/metrics").status, 404)
         self.assertEqual(self.server.log, before)
 
+    def test_upload(self) -> None:
+        """Files go through, large ones too and with no copy on the proxy's disk; links name the proxy."""
+        bearer = {"Authorization": f"Bearer {self.key}"}
+        data = noise(20 * MIB, 3)
+        answer = ask(self.nginx.port, "/api/v1/files/a.bin", "PUT", data, **bearer)
+        self.assertEqual(answer.status, 201, answer.body)
+        short = json.loads(answer.body)["short_name"]
+        self.assertEqual(self.nginx.temporary, [])
+        self.assertEqual(self.get(f"/api/v1/download-full/{short}").body, data)
+        link = json.loads(self.get(f"/api/v1/get-url/{short}", **bearer).body)
+        self.assertTrue(link.startswith(f"{self.url}/api/v1/linked/"), link)
+        self.assertEqual(self.get(link.removeprefix(self.url)).body, data)
+        refused = ask(self.nginx.port, "/api/v1/files/a.bin", "PUT", data)
+        self.assertEqual(refused.status, 401)
+        logged = self.nginx.accesses
+        for secret in (short, self.key, link.partition("signature=")[2]):
+            self.assertNotIn(secret, logged)
+
+    def test_signing_in(self) -> None:
+        """A browser signs in through the proxy, and its session is good for the page of files."""
+        answer = self.get(f"/sign-in?key={self.key}")
+        self.assertEqual(answer.status, 303, answer.body)
+        cookie = answer["Set-Cookie"].partition(";")[0]
+        self.assertEqual(self.get("/files/", Cookie=cookie).status, 200)
+        self.assertEqual(self.get("/files/").status, 303)
+        self.assertNotIn(self.key, self.nginx.accesses)
+
     def test_client_leaves(self) -> None:
         """A client that leaves ends the transfer behind the proxy too."""
         download = Download(self.nginx.port, TARGET)
@@ -145,7 +175,7 @@ class TCPProxyTests(ProxyContract, SynchronousTestCase):
 
     def begin(self) -> None:
         """The server trusts this machine."""
-        self.server = start(self, self.root, "--logging", "--trust-proxy", "127.0.0.1")
+        self.server = start(self, self.root, "--logging", "--trust-proxy", "127.0.0.1", state=self.state)
         self.upstream = f"127.0.0.1:{self.server.port}"
 
     def test_not_trusted(self) -> None:
@@ -162,6 +192,10 @@ class UNIXProxyTests(ProxyContract, SynchronousTestCase):
         """The server listens at both, so that answers can be compared."""
         path = folder(self) / "http.sock"
         self.server = start(
-            self, self.root, "--logging", listen=["tcp:0:interface=127.0.0.1", f"unix:{path}"]
+            self,
+            self.root,
+            "--logging",
+            listen=["tcp:0:interface=127.0.0.1", f"unix:{path}"],
+            state=self.state,
         )
         self.upstream = f"unix:{path}"

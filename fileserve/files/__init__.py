@@ -1,0 +1,3 @@
+"""
+Taking files in and giving them out: the file API.
+"""

@@ -1,0 +1,245 @@
+"""
+What the requests of the album API do: listing an album, taking members in and removing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import nsmallest
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+from attrs import frozen
+
+from fileserve.catalogue.interfaces import MemberFacts
+from fileserve.http.answers import as_json, nothing
+from fileserve.http.conditions import Outcome, evaluate
+from fileserve.http.refusal import Refusal
+from fileserve.http.representation import conditions_of
+from fileserve.http.request import Request
+from fileserve.http.shield import shielded
+from fileserve.storage.held import InThread
+from fileserve.storage.interfaces import (
+    FileExists,
+    IFileStore,
+    Member,
+    MemberChanged,
+    NoSuchAlbum,
+    NoSuchFile,
+)
+from fileserve.storage.keys import BadKey, album_name, member_path
+from fileserve.storage.names import safe_name
+
+from .contents import Contents
+from .downloads import GONE, Downloads, entity_tag
+from .intake import Arrived, Intake, Taken
+from .parameters import number, require_whole
+from .stored import timestamp
+from .uploads import Uploads
+
+#: Members on a page, unless a request says how many, and at the most.
+_PAGE, _LONGEST_PAGE = 1000, 1000
+
+_NO_ALBUM = "There is no such album."
+
+
+@frozen
+class Taking:
+    """
+    What takes files in.
+    """
+
+    intake: Intake
+    #: Knows the files that have a short name, which is the name of an album too.
+    uploads: Uploads
+
+
+class AlbumApi:
+    """
+    The requests below ``/api/v1/albums/``.
+
+    :param in_thread: finds a page among many members.
+    """
+
+    def __init__(
+        self, store: IFileStore, in_thread: InThread, contents: Contents, taking: Taking, downloads: Downloads
+    ) -> None:
+        self._store = store
+        self._in_thread = in_thread
+        self._contents = contents
+        self._intake = taking.intake
+        self._uploads = taking.uploads
+        self._downloads = downloads
+
+    async def members(self, request: Request, album: str) -> bytes:
+        """
+        List an album's members by their names, with what is known of them already.
+
+        :raise Refusal: 404, it is gone; 422, a parameter can't be understood.
+        """
+        limit = number(request, b"limit", _PAGE, _LONGEST_PAGE)
+        try:
+            listing = await self._store.list(album_name(album))
+        except (BadKey, NoSuchAlbum):
+            raise Refusal(404, _NO_ALBUM) from None
+        after = unquote_to_bytes(request.query.get(b"after", [b""])[0])
+        # One more than wanted tells whether that is all.
+        page: list[Member] = await self._in_thread(_first, listing.members, after, limit + 1)
+        more, page = len(page) > limit, page[:limit]
+        facts = await self._contents.remembered(album, page)
+        answer = {
+            "album": album,
+            "members": [_described(member, facts.get((member.path, member.version))) for member in page],
+            "next": quote(page[-1].path) if more else None,
+        }
+        return as_json(request, answer)
+
+    async def get(self, request: Request, album: str, name: bytes) -> None:
+        """
+        Send a member.
+        """
+        path = _existing(album, name)
+        await self._downloads.send(request, album, path, _text(path).rpartition("/")[2], saved=False)
+
+    async def put(self, request: Request, album: str, name: bytes) -> bytes:
+        """
+        Take a member in: a new one, or with ``If-Match`` another version of one that is there.
+
+        :raise Refusal: 409, it is there; 412, a condition says so; 400, 413, 422 and 507.
+        """
+        path = _new(album, name)
+        require_whole(request)
+        replaces = await self._replaced(request, album, path)
+        await self._intake.admit(request.body.length)
+        filename = _text(path).rpartition("/")[2]
+        try:
+            taken = await self._intake.take(request.body, album, path, filename, replaces)
+            arrived = await shielded(self._keep(album, taken))
+        except FileExists:
+            raise _there(request) from None
+        except BadKey:
+            raise Refusal(422, "This name can't be used: it has too many folders.") from None
+        except MemberChanged:
+            raise Refusal(412, "Meanwhile the file is another one.") from None
+        request.setHeader(b"ETag", entity_tag(arrived.member))
+        return as_json(request, _described(arrived.member, arrived.facts), 201 if replaces is None else 200)
+
+    async def _keep(self, album: str, taken: Taken) -> Arrived:
+        arrived = await taken.keep()
+        self._contents.remember(album, arrived.member, arrived.facts)
+        return arrived
+
+    async def _replaced(self, request: Request, album: str, path: bytes) -> str | None:
+        """
+        Which version a request may replace.
+
+        :raise Refusal: 409 or 412, it may not be taken in at all.
+        """
+        replaces = request.getHeader(b"If-Match") is not None
+        try:
+            present = await self._store.stat(album, path)
+        except NoSuchFile:
+            if replaces:
+                raise Refusal(412, "There is no such file to be replaced.") from None
+            return None
+        _require(request, present)
+        if not replaces:
+            raise _there(request)
+        return present.version
+
+    async def delete(self, request: Request, album: str, name: bytes) -> bytes:
+        """
+        Remove a member.
+
+        :raise Refusal: 404, it is gone; 412, ``If-Match`` names another version.
+        """
+        path = _existing(album, name)
+        try:
+            present = await self._store.stat(album, path)
+            _require(request, present)
+            version = present.version if request.getHeader(b"If-Match") is not None else None
+            await shielded(self._delete(album, path, version))
+        except NoSuchFile:
+            raise Refusal(404, GONE) from None
+        except MemberChanged:
+            raise Refusal(412, "Meanwhile the file is another one.") from None
+        return nothing(request)
+
+    async def _delete(self, album: str, path: bytes, version: str | None) -> None:
+        if not await self._uploads.remove_member(album, path):
+            await self._store.delete(album, path, version)
+
+
+def _first(members: Sequence[Member], after: bytes, limit: int) -> list[Member]:
+    """
+    The first members after a path. To sort all of 100,000 would stop every
+    thread meanwhile; this lets the others go on.
+    """
+    return nsmallest(limit, (member for member in members if member.path > after))
+
+
+def _described(member: Member, facts: MemberFacts | None) -> dict[str, Any]:
+    """
+    A member as the API answers it; ``url`` is relative to its album's address.
+    """
+    return {
+        "name": _text(member.path),
+        "size": member.size,
+        "modified_at": timestamp(member.mtime_ns // 1000),
+        "etag": entity_tag(member).decode(),
+        "file_type": facts.media_type if facts else None,
+        "sha256": facts.sha256 if facts else None,
+        "crc32": f"{facts.crc32:08x}" if facts else None,
+        "width": None,
+        "height": None,
+        "url": quote(member.path),
+    }
+
+
+def _text(path: bytes) -> str:
+    """
+    A path as text; what is not UTF-8 in it shows, and can't be asked for by that.
+    """
+    return path.decode("utf-8", "replace")
+
+
+def _existing(album: str, name: bytes) -> bytes:
+    try:
+        album_name(album)
+        return member_path(name)
+    except BadKey:
+        raise Refusal(404, GONE) from None
+
+
+def _new(album: str, name: bytes) -> bytes:
+    """
+    The path of a member that may come in: a name that every system can take.
+    """
+    try:
+        album_name(album)
+    except BadKey:
+        raise Refusal(422, "An album's name has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -.") from None
+    try:
+        segments = name.decode().split("/")
+    except UnicodeDecodeError:
+        raise Refusal(422, "A file's name is UTF-8.") from None
+    safe = [safe_name(segment) for segment in segments]
+    if safe != segments or len(name) > 1024:
+        raise Refusal(422, f"This name can't be used; this one can: '{'/'.join(safe)[:200]}'.")
+    return member_path(name)
+
+
+def _require(request: Request, present: Member) -> None:
+    """
+    :raise Refusal: 412, a condition of the request is not met.
+    """
+    etag, modified = entity_tag(present), present.mtime_ns // 1_000_000_000
+    if evaluate(conditions_of(request), request.method, etag, modified) is not Outcome.PROCEED:
+        raise Refusal(412, "The file is not the version you asked for.", {b"ETag": etag})
+
+
+def _there(request: Request) -> Refusal:
+    if request.getHeader(b"If-None-Match") == b"*":
+        return Refusal(412, "There is something of that name already.")
+    detail = "There is something of that name already: to replace a file, send If-Match with its ETag."
+    return Refusal(409, detail)
