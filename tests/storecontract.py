@@ -12,17 +12,14 @@ from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from fileserve.storage.errors import FileExists, MemberChanged, NoSuchAlbum, NoSuchFile
 from fileserve.storage.interfaces import (
-    FileExists,
     IAlbumReader,
     IFileStore,
     IIncoming,
     IOpenMember,
     Listing,
     Member,
-    MemberChanged,
-    NoSuchAlbum,
-    NoSuchFile,
     Part,
 )
 from fileserve.storage.keys import is_member_name

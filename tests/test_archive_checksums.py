@@ -18,16 +18,8 @@ from zope.interface.verify import verifyClass
 from fileserve.archive.checksums import Checksums
 from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts, MemberFacts
 from fileserve.catalogue.memory import MemoryFacts
-from fileserve.storage.interfaces import (
-    Buffer,
-    IAlbumReader,
-    IOpenMember,
-    Member,
-    MemberChanged,
-    NoSuchAlbum,
-    Part,
-    Unreadable,
-)
+from fileserve.storage.errors import MemberChanged, NoSuchAlbum, Unreadable
+from fileserve.storage.interfaces import Buffer, IAlbumReader, IOpenMember, Member, Part
 
 
 def member(path: bytes, size: int = 3, stamp: int = 1) -> Member:

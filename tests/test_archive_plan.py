@@ -19,13 +19,8 @@ from fileserve.archive import plan as plan_module
 from fileserve.archive.plan import NoSuchMember, Plan, Planner
 from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs
 from fileserve.catalogue.memory import MemoryFacts
-from fileserve.storage.interfaces import (
-    Folder,
-    Listing,
-    Member,
-    NoSuchAlbum,
-    Unreadable,
-)
+from fileserve.storage.errors import NoSuchAlbum, Unreadable
+from fileserve.storage.interfaces import Folder, Listing, Member
 from fileserve.storage.memory import MemoryStore
 
 from .support import ByHand, at_once

@@ -33,8 +33,9 @@ from fileserve.http.ranges import Span
 from fileserve.http.site import Request
 from fileserve.operations.counters import Counts
 from fileserve.storage.disk import DiskStore
+from fileserve.storage.errors import MemberChanged, Unreadable
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import IAlbumReader, MemberChanged, Unreadable
+from fileserve.storage.interfaces import IAlbumReader
 
 from .support import (
     ByHand,

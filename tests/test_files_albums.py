@@ -19,7 +19,7 @@ from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
 from fileserve.files.downloads import entity_tag
 from fileserve.storage.disk import DiskStore
-from fileserve.storage.interfaces import StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import FilesSite, Spied, head, problem

@@ -16,7 +16,8 @@ from fileserve.catalogue.interfaces import CatalogueUnavailable, MemberFacts
 from fileserve.catalogue.memory import MemoryFacts
 from fileserve.files.contents import Contents
 from fileserve.storage.disk import DiskStore
-from fileserve.storage.interfaces import Member, MemberChanged
+from fileserve.storage.errors import MemberChanged
+from fileserve.storage.interfaces import Member
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import Spied

@@ -15,7 +15,8 @@ from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
 from fileserve.files.downloads import entity_tag
 from fileserve.storage.disk import DiskStore
-from fileserve.storage.interfaces import Member, StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
+from fileserve.storage.interfaces import Member
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import FilesSite, Spied, head, problem

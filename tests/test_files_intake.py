@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fileserve.files.intake import Intake, Limits, Taken
 from fileserve.http.body import BodyLost
 from fileserve.http.refusal import Refusal
-from fileserve.storage.interfaces import FileExists, NoSpace, StoreUnavailable
+from fileserve.storage.errors import FileExists, NoSpace, StoreUnavailable
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import Bytes, Slowly, Spied

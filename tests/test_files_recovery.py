@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fileserve.catalogue.interfaces import CatalogueUnavailable, MemberFacts
 from fileserve.catalogue.memory import MemoryFacts
 from fileserve.files.recovery import Recovery
-from fileserve.storage.interfaces import StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import Spied

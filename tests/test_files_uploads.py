@@ -18,7 +18,7 @@ from fileserve.files.intake import Intake, Limits
 from fileserve.files.uploads import Kept, Uploads
 from fileserve.http.body import BodyLost
 from fileserve.http.refusal import Refusal
-from fileserve.storage.interfaces import NoSpace, StoreUnavailable
+from fileserve.storage.errors import NoSpace, StoreUnavailable
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import Bytes, Slowly, Spied

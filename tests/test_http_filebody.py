@@ -32,8 +32,9 @@ from fileserve.http.sending import send
 from fileserve.http.site import Request
 from fileserve.http.transport import make_ports_send_files
 from fileserve.storage.disk import DiskStore
+from fileserve.storage.errors import MemberChanged
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import IOpenMember, Member, MemberChanged
+from fileserve.storage.interfaces import IOpenMember, Member
 
 from . import test_http_transport as over_sockets
 from .support import (

@@ -20,8 +20,9 @@ from zope.interface.verify import verifyClass, verifyObject
 from fileserve.http.producing import CHUNK, SMALL, PushProducer, abandon
 from fileserve.http.ranges import Span
 from fileserve.http.site import Request
+from fileserve.storage.errors import MemberChanged, Unreadable
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import Data, IDescriptor, IOpenMember, Member, MemberChanged, Unreadable
+from fileserve.storage.interfaces import Data, IDescriptor, IOpenMember, Member
 
 from .support import ByHand, SlowConsumer, at_once
 

@@ -18,16 +18,16 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.draft import Draft
-from fileserve.storage.folders import Place
-from fileserve.storage.interfaces import (
+from fileserve.storage.errors import (
     FileExists,
-    IFileStore,
     MemberChanged,
     NoSpace,
     NoSuchAlbum,
     NoSuchFile,
     StoreUnavailable,
 )
+from fileserve.storage.folders import Place
+from fileserve.storage.interfaces import IFileStore
 from fileserve.storage.keys import BadKey
 from fileserve.storage.walk import MAX_DEPTH
 

@@ -17,16 +17,9 @@ from zope.interface.verify import verifyObject
 
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.diskreader import DiskReader
+from fileserve.storage.errors import MemberChanged, NoSuchAlbum, Unreadable
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import (
-    Data,
-    IDescriptor,
-    Member,
-    MemberChanged,
-    NoSuchAlbum,
-    Part,
-    Unreadable,
-)
+from fileserve.storage.interfaces import Data, IDescriptor, Member, Part
 from fileserve.storage.pagecache import is_resident
 from fileserve.storage.walk import list_album
 

@@ -17,8 +17,8 @@ from threading import Lock
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from fileserve.storage.draft import Draft, remove_abandoned
+from fileserve.storage.errors import NoSpace, StoreUnavailable
 from fileserve.storage.folders import Place
-from fileserve.storage.interfaces import NoSpace, StoreUnavailable
 from fileserve.storage.systemcalls import move_new
 
 from .support import open_descriptors, write_album

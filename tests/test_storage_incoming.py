@@ -15,9 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from fileserve.storage.draft import Draft
+from fileserve.storage.errors import NoSpace, StoreUnavailable
 from fileserve.storage.folders import Place
 from fileserve.storage.incoming import GATHERED_BYTES, Incoming
-from fileserve.storage.interfaces import IIncoming, NoSpace, StoreUnavailable
+from fileserve.storage.interfaces import IIncoming
 
 from .support import ByHand, deferred, open_descriptors
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from fileserve.storage.interfaces import FileExists, IFileStore, IGivesLinks, NoSpace, NoSuchAlbum, NoSuchFile
+from fileserve.storage.errors import FileExists, NoSpace, NoSuchAlbum, NoSuchFile
+from fileserve.storage.interfaces import IFileStore, IGivesLinks
 from fileserve.storage.memory import MemoryStore
 
 from .storecontract import FileStoreContract

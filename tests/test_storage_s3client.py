@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
-from fileserve.storage.interfaces import StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.s3client import UNSIGNED, Refused, S3Client, digest_of
 from fileserve.storage.s3location import S3Location
 from fileserve.storage.s3signing import Signer

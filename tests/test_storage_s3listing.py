@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.storage.interfaces import Folder, Member, NoSuchAlbum, StoreUnavailable
+from fileserve.storage.errors import NoSuchAlbum, StoreUnavailable
+from fileserve.storage.interfaces import Folder, Member
 from fileserve.storage.s3listing import Contents, may_be_member, member_of
 from fileserve.storage.s3xml import Object
 

@@ -13,7 +13,8 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 from twisted.web.http_headers import Headers
 
-from fileserve.storage.interfaces import Member, MemberChanged, Part, StoreUnavailable, Unreadable
+from fileserve.storage.errors import MemberChanged, StoreUnavailable, Unreadable
+from fileserve.storage.interfaces import Member, Part
 from fileserve.storage.s3body import HELD
 from fileserve.storage.s3client import Answer
 from fileserve.storage.s3reader import S3Object, S3Reader, checksum_of

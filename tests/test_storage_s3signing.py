@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import CredentialRetrievalError
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.storage.interfaces import StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.s3signing import Signer, find_credentials, find_region
 
 from .support import ByHand, at_once, deferred

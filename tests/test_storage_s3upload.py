@@ -9,14 +9,8 @@ import zlib
 
 from twisted.internet.defer import Deferred
 
-from fileserve.storage.interfaces import (
-    FileExists,
-    Member,
-    MemberChanged,
-    NoSpace,
-    NoSuchAlbum,
-    StoreUnavailable,
-)
+from fileserve.storage.errors import FileExists, MemberChanged, NoSpace, NoSuchAlbum, StoreUnavailable
+from fileserve.storage.interfaces import Member
 from fileserve.storage.s3 import S3Store
 from fileserve.storage.s3parts import WHOLE
 from fileserve.storage.s3upload import S3Incoming

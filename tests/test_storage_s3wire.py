@@ -25,7 +25,7 @@ from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site
 
-from fileserve.storage.interfaces import StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.s3 import S3Store
 from fileserve.storage.s3location import S3Location
 

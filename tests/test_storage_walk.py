@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.storage.interfaces import Folder, Listing, NoSuchAlbum, Unreadable
+from fileserve.storage.errors import NoSuchAlbum, Unreadable
+from fileserve.storage.interfaces import Folder, Listing
 from fileserve.storage.walk import MAX_DEPTH, TICK_NS, list_album, open_album
 
 from .support import open_descriptors, write_album

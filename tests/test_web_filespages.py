@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFiles
 from fileserve.files.intake import Limits
-from fileserve.storage.interfaces import StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.memory import MemoryStore
 from fileserve.web.filespages import shown_how
 

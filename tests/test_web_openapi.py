@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFiles
-from fileserve.storage.interfaces import NoSpace, StoreUnavailable
+from fileserve.storage.errors import NoSpace, StoreUnavailable
 from fileserve.storage.memory import MemoryStore
 from fileserve.web.api import Api
 from fileserve.web.openapi.document import document

@@ -22,7 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.diskreader import DiskReader
-from fileserve.storage.interfaces import Listing, Unreadable
+from fileserve.storage.errors import Unreadable
+from fileserve.storage.interfaces import Listing
 from fileserve.storage.memory import MemoryStore
 
 from .support import Answer, Connection, ask, at_once, parse, site_of, site_of_folder, write_album

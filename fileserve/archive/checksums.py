@@ -13,7 +13,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts
-from fileserve.storage.interfaces import IAlbumReader, Member, MemberChanged, NoSuchAlbum
+from fileserve.storage.errors import MemberChanged, NoSuchAlbum
+from fileserve.storage.interfaces import IAlbumReader, Member
 
 # Not in the class: a Logger there takes the class's name for its namespace.
 _log = Logger(namespace="fileserve.archive")

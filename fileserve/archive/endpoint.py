@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred
 from fileserve.http.disposition import attachment
 from fileserve.http.refusal import Refusal
 from fileserve.http.representation import Representation, describe
+from fileserve.http.request import Request
 from fileserve.http.sending import send
-from fileserve.http.site import Request
-from fileserve.storage.interfaces import IAlbumReader, IFileStore, NoSuchAlbum
+from fileserve.storage.errors import NoSuchAlbum
+from fileserve.storage.interfaces import IAlbumReader, IFileStore
 from fileserve.storage.keys import BadKey, album_name, member_path
 
 from .plan import NoSuchMember, Plan, Planner

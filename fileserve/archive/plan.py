@@ -12,8 +12,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fileserve.catalogue.interfaces import CatalogueUnavailable, Crcs, IFacts
+from fileserve.storage.errors import NoSuchAlbum
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import IFileStore, Listing, Member, NoSuchAlbum
+from fileserve.storage.interfaces import IFileStore, Listing, Member
 
 from .checksums import Checksums
 from .layout import Layout

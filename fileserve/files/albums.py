@@ -18,15 +18,9 @@ from fileserve.http.refusal import Refusal
 from fileserve.http.representation import conditions_of
 from fileserve.http.request import Request
 from fileserve.http.shield import shielded
+from fileserve.storage.errors import FileExists, MemberChanged, NoSuchAlbum, NoSuchFile
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import (
-    FileExists,
-    IFileStore,
-    Member,
-    MemberChanged,
-    NoSuchAlbum,
-    NoSuchFile,
-)
+from fileserve.storage.interfaces import IFileStore, Member
 from fileserve.storage.keys import BadKey, album_name, member_path
 from fileserve.storage.names import safe_name
 

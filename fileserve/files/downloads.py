@@ -19,14 +19,8 @@ from fileserve.http.refusal import Refusal
 from fileserve.http.representation import Representation, describe
 from fileserve.http.request import Request
 from fileserve.http.sending import send
-from fileserve.storage.interfaces import (
-    IFileStore,
-    IOpenMember,
-    Member,
-    MemberChanged,
-    NoSuchAlbum,
-    NoSuchFile,
-)
+from fileserve.storage.errors import MemberChanged, NoSuchAlbum, NoSuchFile
+from fileserve.storage.interfaces import IFileStore, IOpenMember, Member
 
 from .contents import Contents
 

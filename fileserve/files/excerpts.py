@@ -12,7 +12,8 @@ from attrs import frozen
 from fileserve.catalogue.interfaces import StoredFile
 from fileserve.http.kinds import HEAD
 from fileserve.http.refusal import Refusal
-from fileserve.storage.interfaces import IFileStore, MemberChanged, NoSuchAlbum, NoSuchFile
+from fileserve.storage.errors import MemberChanged, NoSuchAlbum, NoSuchFile
+from fileserve.storage.interfaces import IFileStore
 
 from .downloads import GONE
 

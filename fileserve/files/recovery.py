@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 
 from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts
 from fileserve.catalogue.sweeping import forget_gone
-from fileserve.storage.interfaces import IFileStore, StoreUnavailable
+from fileserve.storage.errors import StoreUnavailable
+from fileserve.storage.interfaces import IFileStore
 
 from .uploads import Uploads
 

@@ -14,7 +14,8 @@ from twisted.logger import Logger
 from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts, IFiles, NoSuchRecord, StoredFile
 from fileserve.http.refusal import Refusal
 from fileserve.http.shield import shielded
-from fileserve.storage.interfaces import IFileStore, NoSuchFile, StoreUnavailable
+from fileserve.storage.errors import NoSuchFile, StoreUnavailable
+from fileserve.storage.interfaces import IFileStore
 from fileserve.storage.names import safe_name
 
 from .intake import Arrived, Intake, Source, Taken

@@ -4,7 +4,7 @@ One connection of the HTTP server: how much it takes, how long it waits, and how
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
@@ -13,12 +13,25 @@ from twisted.web import http
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
-    from .site import Site
-
 _DONE = Failure(ConnectionDone())
 
 #: How many bytes of further requests are taken before an answer was sent.
 _EARLY = 64 * 1024
+
+
+class Connections(Protocol):
+    """
+    Knows all connections that are open.
+    """
+
+    #: Seconds after which a connection that is to be closed is cut.
+    linger: float
+
+    def opened(self, channel: Channel) -> None:
+        """A connection was made."""
+
+    def closed(self, channel: Channel) -> None:
+        """A connection is gone."""
 
 
 class Channel(http.HTTPChannel):
@@ -29,7 +42,7 @@ class Channel(http.HTTPChannel):
     """
 
     abortTimeout = None  # type: ignore[assignment]  # documented: None waits for ever
-    factory: Site
+    factory: Connections
     transport: Any
     _early = 0
     _held = False

@@ -12,10 +12,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from fileserve.storage.interfaces import Data, IDescriptor, IOpenMember, MemberChanged, Unreadable
+from fileserve.storage.errors import MemberChanged, Unreadable
+from fileserve.storage.interfaces import Data, IDescriptor, IOpenMember
 
 from .ranges import Span
-from .site import Request
+from .request import Request
 
 #: The most that is read for a consumer at once, in bytes.
 CHUNK = 256 * 1024

@@ -5,25 +5,24 @@ One request: answered from the end of its headers on, its body read while it com
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.web import server
+from twisted.web import http, server
 
 from .body import Body
 from .channel import Channel
-from .forwarded import client_address, forwarded_origin
+from .forwarded import Network, client_address, forwarded_origin
 from .redaction import log_path
 from .transport import sends_files
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
-
-    from .site import Site
 
 #: How much of a body that nobody wants is read and dropped: bytes, and seconds.
 _DROPPED_BODY = 16 * 1024 * 1024
@@ -34,6 +33,18 @@ _SMALL_BODY = 64 * 1024
 
 #: RFC 9112 section 3.2.2: a server has to take the absolute form too.
 _ABSOLUTE_FORM = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
+
+
+class Surroundings(Protocol):
+    """
+    What a request knows of the server.
+    """
+
+    #: Networks whose ``X-Forwarded-For`` is believed.
+    trusted: Sequence[Network]
+
+    def log(self, request: http.Request, interrupted: bool = False) -> None:
+        """Write the access log's line, where there is one."""
 
 
 class Request(server.Request):
@@ -48,7 +59,7 @@ class Request(server.Request):
     :ivar complete: whether all of the request has come.
     """
 
-    site: Site
+    site: Surroundings  # type: ignore[assignment]  # whichever it is, it is ours
     channel: Channel
     transport: Any
     body: Body
@@ -116,7 +127,13 @@ class Request(server.Request):
             # next on this connection can't be told.
             self.setHeader(b"Connection", b"close")
             self.channel.persistent = False
-        super().write(data if self.sends_files else bytes(data))
+        if not self.sends_files:
+            super().write(bytes(data))
+        elif self.startedWriting:
+            super().write(data)
+        else:
+            with self.transport.gathering():
+                super().write(data)
 
     def finish(self) -> None:
         """

@@ -9,9 +9,9 @@ from typing import Protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from fileserve.storage.interfaces import MemberChanged, Unreadable
+from fileserve.storage.errors import MemberChanged, Unreadable
 
-from .site import Request
+from .request import Request
 
 _log = Logger(namespace="fileserve.http")
 

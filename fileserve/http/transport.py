@@ -12,7 +12,8 @@ import os
 import socket
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ class _SendsFiles:
     _given = 0
     _part: _FilePart | None = None
     _asked_for_room: Deferred[int] | None = None
+    _gathered: list[bytes | bytearray] | None = None
 
     if TYPE_CHECKING:
         reactor: Any
@@ -90,9 +92,30 @@ class _SendsFiles:
         Give a chunk to the kernel at once, as far as it takes it; count what is
         left, and write that as ever.
         """
+        if self._gathered is not None:
+            self._gathered.append(data)
+        else:
+            self._write(data, at_once=len(data) >= _CHUNK)
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """
+        Give all that is written meanwhile to the kernel together and at once. It
+        is a whole small answer, as a rule, and then no other turn of the reactor
+        is needed to send it.
+        """
+        self._gathered = []
+        try:
+            yield
+        finally:
+            gathered, self._gathered = self._gathered, None
+            if gathered:
+                self._write(b"".join(gathered), at_once=True)
+
+    def _write(self, data: bytes | bytearray, *, at_once: bool) -> None:
         if self.connected:
             self._stalls.begin()
-            if len(data) >= _CHUNK and not self._unsent:
+            if at_once and not self._unsent:
                 data = data[self._send_at_once(data) :]
             self._unsent += len(data)
         super().write(bytes(data))  # type: ignore[misc]

@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from threading import Lock
 
+from .errors import FileExists, MemberChanged, NoSuchFile, StoreUnavailable
 from .folders import Place, Way, member_of, store_errors
-from .interfaces import FileExists, Member, MemberChanged, NoSuchFile, StoreUnavailable
+from .interfaces import Member
 from .systemcalls import begin_write_back, move_new, write_all
 
 #: Below the root, so on the same file system as the albums, and of a name that
@@ -82,6 +83,8 @@ class Draft:
         :raise MemberChanged: the version to be replaced is not.
         """
         self._place.require_possible()
+        if self._replaces is None and not self._place.has_album():
+            return
         with store_errors(), Way(self._place) as way, self._conflicts():
             if self._replaces is not None:
                 way.enter_existing()

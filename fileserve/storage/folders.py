@@ -14,7 +14,8 @@ from typing import Self
 
 from attrs import frozen
 
-from .interfaces import Member, MemberChanged, NoSpace, NoSuchFile, StoreUnavailable
+from .errors import MemberChanged, NoSpace, NoSuchFile, StoreUnavailable
+from .interfaces import Member
 from .keys import BadKey, is_member_name
 from .walk import FOLDER_FLAGS, MAX_DEPTH, NOT_THERE
 
@@ -76,6 +77,12 @@ class Place:
         names = self.path.split(b"/")
         if len(names) - 1 > MAX_DEPTH or max(map(len, names)) > _NAME_MAX:
             raise BadKey("a name is too long, or lies too deep, for the disk")
+
+    def has_album(self) -> bool:
+        """
+        Whether anything has the name of the album: one call, where most files come into an album of their own.
+        """
+        return os.path.lexists(os.path.join(self.root, self.album))
 
     def stat(self) -> Member:
         """

@@ -12,8 +12,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .draft import Draft
+from .errors import StoreUnavailable
 from .held import InThread
-from .interfaces import IIncoming, Member, StoreUnavailable
+from .interfaces import IIncoming, Member
 from .together import Together
 
 #: So many bytes, or pieces, wait in memory for a thread to be worth its while.

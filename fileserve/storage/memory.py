@@ -13,18 +13,8 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from zope.interface import implementer
 
-from .interfaces import (
-    FileExists,
-    IFileStore,
-    IIncoming,
-    Listing,
-    Member,
-    MemberChanged,
-    NoSpace,
-    NoSuchAlbum,
-    NoSuchFile,
-    StoreUnavailable,
-)
+from .errors import FileExists, MemberChanged, NoSpace, NoSuchAlbum, NoSuchFile, StoreUnavailable
+from .interfaces import IFileStore, IIncoming, Listing, Member
 from .keys import is_member_name
 from .memoryreader import MemoryReader
 

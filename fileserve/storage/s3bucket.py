@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from .interfaces import StoreUnavailable
+from .errors import StoreUnavailable
 from .s3client import Refused, S3Client
 from .s3location import S3Location
 from .s3xml import NotUnderstood, Object, Upload, bucket_in, objects, uploads

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from .interfaces import StoreUnavailable
+from .errors import StoreUnavailable
 from .s3body import Headed, Lost, Pieces, Reply, TooLong
 from .s3location import S3Location, url_of
 from .s3parts import Turns

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-from .interfaces import Folder, Listing, Member, NoSuchAlbum, StoreUnavailable
+from .errors import NoSuchAlbum, StoreUnavailable
+from .interfaces import Folder, Listing, Member
 from .keys import is_member_name
 from .s3xml import Object
 

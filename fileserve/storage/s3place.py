@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from attrs import frozen
 
-from .interfaces import FileExists, Member, MemberChanged
+from .errors import FileExists, MemberChanged
+from .interfaces import Member
 from .s3client import quoted
 
 #: Under this name an object tells which upload it came from, so that we know our own where an answer was

@@ -11,17 +11,8 @@ from isal import isal_zlib
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from .interfaces import (
-    Buffer,
-    Data,
-    IAlbumReader,
-    IOpenMember,
-    Member,
-    MemberChanged,
-    Part,
-    StoreUnavailable,
-    Unreadable,
-)
+from .errors import MemberChanged, StoreUnavailable, Unreadable
+from .interfaces import Buffer, Data, IAlbumReader, IOpenMember, Member, Part
 from .s3body import Lost, Reply
 from .s3client import Answer, Refused, S3Client, quoted
 from .s3parts import side_by_side

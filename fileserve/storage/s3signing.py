@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError
 from botocore.session import get_session
 
+from .errors import StoreUnavailable
 from .held import InThread
-from .interfaces import StoreUnavailable
 from .s3location import DEFAULT_REGION
 
 #: The longest that a signed link may live (Amazon S3 API Reference, "Authenticating Requests: Using Query

@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from .errors import MemberChanged, NoSpace, StoreUnavailable
 from .held import InThread
-from .interfaces import IIncoming, Member, MemberChanged, NoSpace, StoreUnavailable
+from .interfaces import IIncoming, Member
 from .s3body import Pieces
 from .s3client import Answer, Refused, S3Client, digest_of
 from .s3parts import WHOLE, Gathered, Work, part_size

@@ -16,7 +16,7 @@ from .interfaces import Member
 
 #: So many batches are under way at once: while one waits for the disk, another
 #: is written. More only take the interpreter away from each other.
-_BATCHES = 2
+_BATCHES = 1
 
 #: Files of one batch: the last one's answer waits for all of them, and each
 #: holds four descriptors.

@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from .interfaces import Folder, Listing, Member, NoSuchAlbum, Unreadable
+from .errors import NoSuchAlbum, Unreadable
+from .interfaces import Folder, Listing, Member
 from .keys import is_member_name
 
 #: How a folder is opened: never through a symbolic link.

@@ -20,7 +20,7 @@ from fileserve.http.answers import sized
 from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
 from fileserve.http.sending import cut
-from fileserve.storage.interfaces import NoSpace, StoreUnavailable
+from fileserve.storage.errors import NoSpace, StoreUnavailable
 
 from .access import SignInFirst
 from .pages import Pages, see_other, sign_in_address

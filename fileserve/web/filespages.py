@@ -13,7 +13,7 @@ from fileserve.http.answers import nothing
 from fileserve.http.kinds import shown_as
 from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
-from fileserve.storage.interfaces import NoSpace, StoreUnavailable
+from fileserve.storage.errors import NoSpace, StoreUnavailable
 
 from .access import Access
 from .api import FileFeatures
