@@ -121,13 +121,28 @@ def _read_keys(settings: Settings) -> tuple[Keys, str | None]:
     try:
         if settings.upload_key_file is None and not os.path.exists(name):
             made = new_key()
-            descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "w", encoding="ascii") as file:
-                file.write(made + "\n")
+            _write_whole(name, made + "\n")
         with open(name, encoding="utf-8") as file:
-            return Keys.parse(file.read()), made
+            keys = Keys.parse(file.read())
+        # Another process that started at the same time may have made the one that stays.
+        return keys, made if made is not None and keys.permits(made) else None
     except (OSError, ValueError) as error:
         _give_up(f"The upload key {name} can't be read: {error}")
+
+
+def _write_whole(name: str, text: str) -> None:
+    """
+    Make a file for us alone, that is never there without its text; one that another process made stays.
+    """
+    draft = f"{name}.{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    with suppress(FileExistsError):
+        os.link(draft, name)
+    os.unlink(draft)
 
 
 def _give_up(why: str) -> NoReturn:

@@ -5,12 +5,14 @@ Tests for the parts of ``benchmarks`` that figures depend on: the arithmetic, th
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat, takewhile
 from pathlib import Path
-from socket import create_connection, create_server
+from socket import MSG_PEEK, create_connection, create_server, socket
 from threading import Thread
 from typing import cast
 
@@ -20,9 +22,11 @@ from benchmarks.albums import MEMBER_TIME, Albums, Scale, fill
 from benchmarks.bench import Bench
 from benchmarks.client import Address, NotServed, get, get_for, stall
 from benchmarks.figures import MILLISECONDS, TIMES, Spread, at_least, at_most, below, percentile, ratios
+from benchmarks.kept import Round, ask_for
 from benchmarks.measures.slow import least_share
 from benchmarks.processes import Place, Program, Server, tree
 from benchmarks.report import NOTHING, Row, Table, alone, as_rst, as_text, compared
+from benchmarks.sender import Sending, ask, upload
 
 
 class FiguresTests(SynchronousTestCase):
@@ -261,6 +265,112 @@ class NullClientTests(SynchronousTestCase):
         response = b"HTTP/1.1 200 OK\r\n\r\nbody"
         with answering(response) as address:
             self.assertEqual(get_for(address, 60), len(response))
+
+
+@contextmanager
+def taking(status: bytes = b"201 Created") -> Iterator[tuple[Address, list[bytes]]]:
+    """
+    A server that keeps connections, and the bodies that come on them; each is answered by ``ok``.
+    """
+    bodies: list[bytes] = []
+    with create_server(("127.0.0.1", 0)) as listener:
+
+        def serve(connection: socket) -> None:
+            with connection, connection.makefile("rb") as source:
+                while head := b"".join(takewhile(lambda line: line.strip(), source)):
+                    found = re.search(rb"Content-Length: (\d+)", head)
+                    bodies.append(source.read(int(found[1]) if found else 0))
+                    connection.sendall(b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nok" % status)
+                    if b"Connection: close" in head:
+                        return
+
+        def accept() -> None:
+            while True:
+                connection, _ = listener.accept()
+                if connection.recv(4, MSG_PEEK) == b"STOP":
+                    connection.close()
+                    return
+                threads.append(Thread(target=serve, args=[connection]))
+                threads[-1].start()
+
+        threads = [Thread(target=accept)]
+        threads[0].start()
+        address = Address(listener.getsockname()[1], "/")
+        try:
+            yield address, bodies
+        finally:
+            stop(address)
+            for thread in threads:
+                thread.join()
+
+
+class SenderTests(SynchronousTestCase):
+    """
+    What is sent is what the server gets, whole.
+    """
+
+    def test_body(self) -> None:
+        """
+        A file is the body, byte by byte, and its size and the time of the answer are told.
+        """
+        source = Path(self.mktemp())
+        source.write_bytes(os.urandom(3_000_000))
+        with taking() as (address, bodies):
+            sent = upload(Sending(address, "PUT"), source)
+        self.assertEqual((bodies, sent.size), ([source.read_bytes()], 3_000_000))
+        self.assertLessEqual(sent.first_byte, sent.total)
+
+    def test_form(self) -> None:
+        """
+        A form has the file as its one field, between boundaries; a small body is sent alike.
+        """
+        source = Path(self.mktemp())
+        source.write_bytes(b"content")
+        with taking() as (address, bodies):
+            upload(Sending(address, "POST", form=True), source)
+            self.assertEqual(ask(Sending(address, "POST", form=True), b"content"), b"ok")
+        self.assertEqual(bodies[0], bodies[1])
+        head, content, end = re.split(rb"\r\n\r\n|\r\n(?=--)", bodies[0])
+        self.assertIn(b'name="file"', head)
+        self.assertEqual((content, end), (b"content", head.split(b"\r\n")[0] + b"--\r\n"))
+
+    def test_refused(self) -> None:
+        """
+        An upload that was refused is not measured but reported.
+        """
+        with taking(b"507 Insufficient Storage") as (address, _):
+            self.assertRaises(NotServed, ask, Sending(address, "PUT"), b"content")
+
+
+class KeptTests(SynchronousTestCase):
+    """
+    Clients that keep their connections.
+    """
+
+    def test_counts_answers(self) -> None:
+        """
+        Every request that the server got is counted once, and its time is known.
+        """
+        with taking(b"200 OK") as (address, bodies):
+            asking = Sending(address, "PUT").whole(b"content")
+            done = ask_for(address, repeat(asking), 3, 0.05)
+        self.assertEqual((len(done.waits), set(bodies)), (len(bodies), {b"content"}))
+        self.assertGreaterEqual(len(bodies), 3)
+        self.assertGreaterEqual(done.seconds, 0.05)
+
+    def test_rate(self) -> None:
+        """
+        The rate is that of answers, whatever the number of clients.
+        """
+        self.assertEqual(Round(2.0, [0.1] * 10).rate(), 5.0)
+
+    def test_refuses_errors(self) -> None:
+        """
+        An error, however fast, is no answer.
+        """
+        with taking(b"500 Internal Server Error") as (address, _):
+            asking = Sending(address, "GET").whole(b"")
+            self.assertRaises(NotServed, ask_for, address, repeat(asking), 2, 0.05)
 
 
 class ProcessTests(SynchronousTestCase):

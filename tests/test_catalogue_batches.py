@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.catalogue.batches import Batches, Transactions
+from fileserve.catalogue.batches import Batches, Rows, Transactions
 from fileserve.catalogue.database import Catalogue, open_engine, sqlite_url
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 
@@ -161,7 +161,17 @@ def mistake(connection: Connection, number: int) -> None:
     connection.execute(text("SELECT * FROM nowhere"), {"number": number})
 
 
-calls = st.tuples(st.sampled_from([insert, insert_and_raise, remove, count, mistake]), st.integers(0, 4))
+def insert_rows(connection: Connection, rows: Sequence[Any]) -> None:
+    for row in rows:
+        row["noted"]()
+    numbers = [{"number": row["number"]} for row in rows]
+    connection.execute(text("INSERT INTO numbers VALUES (:number)"), numbers)
+
+
+calls = st.tuples(
+    st.sampled_from([insert, insert_and_raise, insert_rows, insert_rows, remove, count, mistake]),
+    st.integers(0, 4),
+)
 CANCEL, STEP = "cancel", "step"
 steps = st.lists(st.one_of(calls, calls, st.just(STEP), st.tuples(st.just(CANCEL), st.integers(0, 9))))
 
@@ -211,6 +221,19 @@ class TransactionsTests(SynchronousTestCase):
             [self.successResultOf(result) for result in results[1:3]], ["inserted 1", "inserted 2"]
         )
         self.assertEqual((self.commits, self.delayed, len(self.numbers())), (2, [], 33))
+
+    def test_one_statement(self) -> None:
+        """Rows of many callers for which the same is to be done are handed to the database at once."""
+        statements: list[bool] = []
+        event.listen(self.engine, "before_cursor_execute", lambda *args: statements.append(args[-1]))
+        rows = [{"number": number, "noted": lambda: None} for number in range(33)]
+        results = [self.catalogue.together_rows(insert_rows, [row]) for row in rows]
+        self.run_all()
+        for result in results:
+            self.assertIsNone(self.successResultOf(result))
+        # Each transaction begins with a statement of its own; the second is for 32 rows.
+        self.assertEqual(statements, [False, False, False, True])
+        self.assertEqual(len(self.numbers()), 33)
 
     def test_only_the_guilty(self) -> None:
         """One that raises fails alone, with what it raised; nothing of it stays, all of the others does."""
@@ -294,11 +317,21 @@ class _Asked:
     """One call that was asked for, and what came of it."""
 
     def __init__(self, catalogue: Catalogue, f: Callable[..., Any], number: int) -> None:
-        self.call = partial(f, number=number)
         self.began = False
-        self.result: Deferred[Any] = catalogue.together(self.noted)
         self.outcomes: list[object] = []
+        self.call: Callable[[Connection], Any] = partial(f, number=number)
+        self.result: Deferred[Any]
+        if f is insert_rows:
+            # The last one is there already, when two such calls are of the same number.
+            rows = [{"number": each, "noted": self.begin} for each in (number * 10 + 200, number * 10 + 201)]
+            self.call = Rows(insert_rows, rows)
+            self.result = catalogue.together_rows(insert_rows, rows)
+        else:
+            self.result = catalogue.together(self.noted)
         self.result.addBoth(self.outcomes.append)
+
+    def begin(self) -> None:
+        self.began = True
 
     def noted(self, connection: Connection) -> Any:
         self.began = True

@@ -19,11 +19,11 @@ from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
 from fileserve.files.downloads import entity_tag
 from fileserve.storage.disk import DiskStore
-from fileserve.storage.errors import StoreUnavailable
+from fileserve.storage.errors import MemberChanged, StoreUnavailable
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import FilesSite, Spied, head, problem
-from .support import Answer, at_once, parse
+from .support import Answer, at_once, deferred, parse
 
 _KEYS = {
     "name", "size", "modified_at", "etag", "file_type", "sha256", "crc32", "width", "height", "url",
@@ -348,6 +348,18 @@ class DeleteTests(AlbumCase):
         self.assertEqual(self.ask("DELETE", f"{album}/a.txt").status, 204)
         self.assertEqual(self.site.rows(), [])
         self.assertEqual(self.successResultOf(self.site.files.unsettled()), [])
+
+    def test_stored_file_of_another_version(self) -> None:
+        """With ``If-Match`` a stored file that another request replaces meanwhile stays, with its row."""
+        file = self.site.stored("a.txt", b"x")
+        album = file["short_name"]
+        member = self.successResultOf(self.site.store.stat(album, b"a.txt"))
+        uploads = self.site.uploads
+        self.memory.put(album, b"a.txt", b"newer")
+        removing = deferred(uploads.remove_member(album, b"a.txt", member.version))
+        self.failureResultOf(removing, MemberChanged)
+        self.assertEqual(self.site.rows(), [album])
+        self.assertEqual(self.site.ask("GET", f"/api/v1/download-full/{album}").body, b"newer")
 
     def test_away(self) -> None:
         """A store that is away removes nothing: 503."""

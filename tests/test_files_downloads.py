@@ -209,6 +209,14 @@ class ChangedTests(DownloadsCase):
         self.assertEqual(other.ask("DELETE", f"/api/v1/{file['short_name']}").status, 204)
         self.assertEqual(self.get(file).status, 404)
 
+    def test_taken_by_another(self) -> None:
+        """What somebody puts where a removed file lay is not given out under its short name."""
+        file = self.site.stored("a.txt", b"hello")
+        self.assertEqual(self.get(file).body, b"hello")
+        self.successResultOf(self.site.files.remove(file["short_name"]))
+        self.replace(file, b"another's")
+        self.assertEqual(self.get(file).status, 404)
+
     def test_changed_just_now(self) -> None:
         """What changes while it is opened is to be asked for again: 503."""
         file = self.site.stored("a.txt", b"hello")

@@ -149,6 +149,18 @@ class LinkTests(SignInCase):
         self.assertEqual(answer.status, 401)
         self.assertIn("This is not the upload key.", Page(answer).text)
 
+    def test_other_sites(self) -> None:
+        """Keys that another site's page or a picture brings are not tried, so nobody can lock others out."""
+        for headers in (
+            [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Dest", "document")],
+            [("Sec-Fetch-Site", "same-site"), ("Sec-Fetch-Dest", "document")],
+            [("Sec-Fetch-Site", "none"), ("Sec-Fetch-Dest", "image")],
+        ):
+            for key in [KEY, *["wrong"] * 20]:
+                answer = self.site.ask("GET", f"/sign-in?key={key}", None, headers)
+                self.assertEqual(answer.status, 200)
+        self.assertEqual(self.browser.get(f"/sign-in?key={KEY}").status, 303)
+
     def test_new_one(self) -> None:
         """It works for who is signed in too: the key is looked at."""
         self.browser.sign_in()

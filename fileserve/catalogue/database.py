@@ -8,7 +8,7 @@ hold a password; nor are the parameters of a statement, because a secret album n
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from twisted.internet.defer import Deferred
 
-from fileserve.catalogue.batches import Transactions
+from fileserve.catalogue.batches import Rows, Transactions
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.schema import facts
 
@@ -200,6 +200,16 @@ class Catalogue:
             return f(connection, *args, **kwargs)
 
         return self._transactions.run(call)
+
+    def together_rows(
+        self, work: Callable[[Connection, Sequence[dict[str, Any]]], None], rows: Sequence[dict[str, Any]]
+    ) -> Deferred[None]:
+        """
+        As `together`, for work that is the same for each row: it is done at once for the rows of many.
+
+        :param work: see `Rows`.
+        """
+        return self._transactions.run(Rows(work, rows))
 
     def ping(self) -> Deferred[None]:
         """

@@ -67,7 +67,7 @@ class Facts:
         if len(path) > LONGEST_PATH:
             return succeed(None)
         row = {"album": album, "path": path, "version": version, **asdict(facts)}
-        return self._catalogue.together(_know, row)
+        return self._catalogue.together_rows(_know, [row])
 
     def describe(
         self, album: str, paths: Collection[bytes]
@@ -129,8 +129,8 @@ def _upsert(dialect: str) -> sqlite.Insert | postgresql.Insert:
     )
 
 
-def _know(connection: Connection, row: Mapping[str, Any]) -> None:
-    connection.execute(_upsert(connection.dialect.name), row)
+def _know(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    connection.execute(_upsert(connection.dialect.name), rows)
 
 
 def _describe(

@@ -83,13 +83,13 @@ class Files:
         """
         See `IFiles.expect`.
         """
-        return self._catalogue.together(_expect, self._place(album, path))
+        return self._catalogue.together_rows(_expect, [self._place(album, path)])
 
     def add(self, *files: StoredFile) -> Deferred[None]:
         """
         See `IFiles.add`.
         """
-        return self._catalogue.together(_add, [_row(file) for file in files])
+        return self._catalogue.together_rows(_add, [_row(file) for file in files])
 
     def get(self, short_name: str) -> Deferred[StoredFile]:
         """
@@ -177,8 +177,8 @@ def _may_be_a_name(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def _expect(connection: Connection, place: dict[str, Any]) -> None:
-    connection.execute(_note(connection.dialect.name), place)
+def _expect(connection: Connection, places: Sequence[dict[str, Any]]) -> None:
+    connection.execute(_note(connection.dialect.name), places)
 
 
 @cache
@@ -201,12 +201,11 @@ def _row(file: StoredFile) -> dict[str, Any]:
 
 
 def _add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    for row in rows:
-        try:
-            connection.execute(_ADD, row)
-        except IntegrityError:
-            raise RecordExists(row["short_name"]) from None
-        _settle(connection, row["short_name"], row["path"])
+    try:
+        connection.execute(_ADD, rows)
+    except IntegrityError:
+        raise RecordExists(rows[0]["short_name"]) from None
+    connection.execute(_SETTLE, [{"at_album": row["short_name"], "at_path": row["path"]} for row in rows])
 
 
 def _get(connection: Connection, names: Sequence[str]) -> Sequence[StoredFile | Failure]:
@@ -229,7 +228,7 @@ def _remove(connection: Connection, place: dict[str, Any]) -> StoredFile | None:
         return None
     file = _file(row)
     connection.execute(_REMOVE, name)
-    _expect(connection, place | {"path": file.path})
+    _expect(connection, [place | {"path": file.path}])
     return file
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from fileserve.catalogue.interfaces import MemberFacts
 from fileserve.http.answers import as_json, nothing
@@ -33,6 +34,9 @@ from .uploads import Uploads
 
 #: Members on a page, unless a request says how many, and at the most.
 _PAGE, _LONGEST_PAGE = 1000, 1000
+
+#: How many albums are listed at once: one of 100,000 members takes half a second, and memory.
+_LISTINGS = 2
 
 _NO_ALBUM = "There is no such album."
 
@@ -64,6 +68,7 @@ class AlbumApi:
         self._intake = taking.intake
         self._uploads = taking.uploads
         self._downloads = downloads
+        self._listing = DeferredSemaphore(_LISTINGS)
 
     async def members(self, request: Request, album: str) -> bytes:
         """
@@ -72,13 +77,12 @@ class AlbumApi:
         :raise Refusal: 404, it is gone; 422, a parameter can't be understood.
         """
         limit = number(request, b"limit", _PAGE, _LONGEST_PAGE)
+        after = unquote_to_bytes(request.query.get(b"after", [b""])[0])
         try:
-            listing = await self._store.list(album_name(album))
+            # One more than wanted tells whether that is all.
+            page = await self._listing.run(self._page, album_name(album), after, limit + 1)
         except (BadKey, NoSuchAlbum):
             raise Refusal(404, _NO_ALBUM) from None
-        after = unquote_to_bytes(request.query.get(b"after", [b""])[0])
-        # One more than wanted tells whether that is all.
-        page: list[Member] = await self._in_thread(_first, listing.members, after, limit + 1)
         more, page = len(page) > limit, page[:limit]
         facts = await self._contents.remembered(album, page)
         answer = {
@@ -87,6 +91,10 @@ class AlbumApi:
             "next": quote(page[-1].path) if more else None,
         }
         return as_json(request, answer)
+
+    def _page(self, album: str, after: bytes, limit: int) -> Deferred[list[Member]]:
+        listing = self._store.list(album)
+        return listing.addCallback(lambda listing: self._in_thread(_first, listing.members, after, limit))
 
     async def get(self, request: Request, album: str, name: bytes) -> None:
         """
@@ -160,7 +168,7 @@ class AlbumApi:
         return nothing(request)
 
     async def _delete(self, album: str, path: bytes, version: str | None) -> None:
-        if not await self._uploads.remove_member(album, path):
+        if not await self._uploads.remove_member(album, path, version):
             await self._store.delete(album, path, version)
 
 

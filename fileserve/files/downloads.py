@@ -42,6 +42,8 @@ class _Named:
 
     path: bytes
     filename: str
+    #: Of the bytes that were there when it was looked up.
+    version: str
 
 
 @frozen
@@ -68,9 +70,9 @@ class Downloads:
         self._files = files
         self._contents = contents
         self._time = now
-        # What a short name means never changes, and whether it is still there the
-        # store tells: nobody is told that a file is removed before its bytes are
-        # gone. So what is remembered can't be stale.
+        # What a short name means never changes as long as its bytes are there, of
+        # which the store knows. Other bytes may be another's, who put them there
+        # after the file was removed: then the catalogue is asked again.
         self._named: OrderedDict[str, _Named] = OrderedDict()
         self._known: OrderedDict[tuple[str, bytes], _Known] = OrderedDict()
 
@@ -82,11 +84,13 @@ class Downloads:
         :raise Refusal: 404, or a condition or range says so.
         """
         named = self._named.get(short_name)
-        if named is None:
+        member = None if named is None else await self._member(short_name, named.path)
+        if named is None or member is None or member.version != named.version:
             file = await self._row(short_name)
-            named = _Named(file.path, file.filename)
+            member = await self._member(short_name, file.path)
+            named = _Named(file.path, file.filename, member.version)
             _keep(self._named, short_name, named)
-        await self.send(request, short_name, named.path, named.filename, saved=saved)
+        await self._send(request, short_name, member, named.filename, saved=saved)
 
     async def _row(self, short_name: str) -> StoredFile:
         try:
@@ -141,7 +145,11 @@ class Downloads:
 
         :raise Refusal: 404, or a condition or range says so.
         """
-        member = await self._member(album, path)
+        await self._send(request, album, await self._member(album, path), filename, saved=saved)
+
+    async def _send(
+        self, request: Request, album: str, member: Member, filename: str, *, saved: bool
+    ) -> None:
         kind = await self._kind(album, member, filename)
         shown = None if saved else shown_as(kind)
         for name, value in safety_headers(shown).items():

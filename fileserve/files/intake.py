@@ -141,6 +141,8 @@ class Intake:
             while pieces := await source.read():
                 await self._write(incoming, digest, pieces)
         except BaseException:
+            if self._free is not None:
+                self._free += digest.size
             # Not waited for: who is cancelled may wait for nothing more.
             incoming.drop()
             raise

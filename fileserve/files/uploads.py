@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts, IFiles, NoSuchRecord, StoredFile
 from fileserve.http.refusal import Refusal
 from fileserve.http.shield import shielded
-from fileserve.storage.errors import NoSuchFile, StoreUnavailable
+from fileserve.storage.errors import MemberChanged, NoSuchFile, StoreUnavailable
 from fileserve.storage.interfaces import IFileStore
 from fileserve.storage.names import safe_name
 
@@ -173,24 +173,30 @@ class Uploads:
         """
         await shielded(self._remove(short_name))
 
-    async def remove_member(self, album: str, path: bytes) -> bool:
+    async def remove_member(self, album: str, path: bytes, version: str | None = None) -> bool:
         """
         Remove a stored file by where its bytes lie.
 
+        :param version: only if it is still this one.
         :return: whether there is one, and it is gone.
+        :raise MemberChanged: it is another version, and stays.
         :raise StoreUnavailable: as `remove`.
         """
         try:
             if (await self._files.get(album)).path != path:
                 return False
-            await self.remove(album)
+            await shielded(self._remove(album, version))
         except NoSuchRecord:
             return False
         return True
 
-    async def _remove(self, short_name: str) -> None:
+    async def _remove(self, short_name: str, version: str | None = None) -> None:
         file = await self._files.remove(short_name)
-        await self._discard(_place(file))
+        try:
+            await self._discard(_place(file), version)
+        except MemberChanged:
+            await self._files.add(file)
+            raise
         forgotten = self._facts.forget(file.short_name, ())
         forgotten.addErrback(lambda failure: _log.warn("Facts are left: {why}", why=failure.type))
         self._try_again()
@@ -242,14 +248,15 @@ class Uploads:
         with suppress(StoreUnavailable):  # it was noted, to be tried again
             await self._discard(place)
 
-    async def _discard(self, place: _Place) -> None:
+    async def _discard(self, place: _Place, version: str | None = None) -> None:
         """
         Remove bytes that no row names.
 
+        :raise MemberChanged: they are of another version.
         :raise StoreUnavailable: not now.
         """
         try:
-            await self._store.delete(place.album, place.path)
+            await self._store.delete(place.album, place.path, version)
         except NoSuchFile:
             pass
         except StoreUnavailable as error:

@@ -17,6 +17,9 @@ HELD = 1024 * 1024
 #: What even a piece of two bytes takes in memory, as a client may send them in chunks.
 _LEAST = 64
 
+#: More pieces than that, together 1 MiB at the most, are put together.
+_MANY = 64
+
 
 class BodyLost(Exception):
     """
@@ -75,7 +78,9 @@ class Body:
         held, self._held = self._held, 0
         if held >= HELD:
             self._source.go_on()  # which may bring more at once
-        return pieces
+        # A client may send its body in chunks of a byte, each of which would cost
+        # whoever keeps them a hundred times its size.
+        return [b"".join(pieces)] if len(pieces) > _MANY else pieces
 
     async def _more(self) -> None:
         if self._lost:
@@ -92,10 +97,10 @@ class Body:
         :raise BodyLost: the client left.
         """
         pieces: list[bytes] = []
-        left = limit - (self.length or 0)
+        left = limit if (self.length or 0) <= limit else -1
         while left >= 0 and (more := await self.read()):
             pieces += more
-            left = limit - sum(map(len, pieces))
+            left -= sum(map(len, more))
         if left < 0:
             raise Refusal(413, f"No more than {limit} bytes are taken here.")
         return b"".join(pieces)
@@ -108,14 +113,22 @@ class Body:
         before, self._held = self._held, self._held + max(len(data), _LEAST)
         if before < HELD <= self._held:
             self._source.hold()
-        self._tell()
 
     def end(self) -> None:
         """
         All has come.
         """
         self.ended = True
-        self._tell()
+
+    def tell(self) -> None:
+        """
+        Let whoever reads have what has come: once for all that came together.
+        """
+        if self._reading is None or not (self._pieces or self.ended):
+            return
+        reading, self._reading = self._reading, None
+        if not reading.called:
+            reading.callback(None)
 
     def lose(self) -> None:
         """
@@ -125,11 +138,6 @@ class Body:
         reading, self._reading = self._reading, None
         if reading is not None and not reading.called:
             reading.errback(_lost())
-
-    def _tell(self) -> None:
-        reading, self._reading = self._reading, None
-        if reading is not None and not reading.called:
-            reading.callback(None)
 
 
 def _lost() -> BodyLost:

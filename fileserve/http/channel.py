@@ -18,6 +18,13 @@ _DONE = Failure(ConnectionDone())
 #: How many bytes of further requests are taken before an answer was sent.
 _EARLY = 64 * 1024
 
+#: How many requests of one connection are answered in a row before others have
+#: their turn: a client may send thousands at once.
+_IN_A_ROW = 16
+
+#: Digits of a length: what is beyond an exabyte is a mistake.
+_MOST_DIGITS = 19
+
 
 class Connections(Protocol):
     """
@@ -46,6 +53,8 @@ class Channel(http.HTTPChannel):
     transport: Any
     _early = 0
     _held = False
+    _answered = 0
+    _others_first: IDelayedCall | None = None
     _farewell: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -60,8 +69,9 @@ class Channel(http.HTTPChannel):
         Leave the site's open connections.
         """
         super().connectionLost(reason)
-        if self._farewell is not None and self._farewell.active():
-            self._farewell.cancel()
+        for call in (self._farewell, self._others_first):
+            if call is not None and call.active():
+                call.cancel()
         self.factory.closed(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -70,6 +80,8 @@ class Channel(http.HTTPChannel):
         more than a bound, where Twisted sets none as long as the client reads nothing.
         """
         super().dataReceived(data)
+        for request in list(self.requests):
+            request.arrived(len(data))
         if any(request.complete for request in self.requests):
             self._early += len(data)
             if self._early > _EARLY:
@@ -80,7 +92,23 @@ class Channel(http.HTTPChannel):
         Go on with the next request.
         """
         self._early = 0
+        self._answered += 1
+        # LineReceiver's own switch: it keeps what it has, and takes no more apart.
+        self.paused = self._answered >= _IN_A_ROW
         super().requestDone(request)
+        if self.paused and self._others_first is None:
+            self.transport.pauseProducing()
+            self._others_first = self.callLater(0, self._next_requests)
+
+    def _next_requests(self) -> None:
+        """
+        Go on with requests that came all at once, after others had their turn.
+        """
+        self._others_first = None
+        self._answered = 0
+        self.paused = False
+        self.transport.resumeProducing()
+        self.dataReceived(b"")
 
     def loseConnection(self) -> None:
         """
@@ -105,6 +133,37 @@ class Channel(http.HTTPChannel):
         self._held = False
         self.setTimeout(self.timeOut)
         self.transport.resumeProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        The client takes more of the response. Twisted then takes more of the
+        request as well, for which the time may not have come.
+        """
+        super().resumeProducing()
+        if self._held:
+            self.transport.pauseProducing()
+
+    def headerReceived(self, line: bytes) -> bool:
+        """
+        Take a field; Python refuses to read numbers of thousands of digits, and
+        Twisted does not expect that.
+        """
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and len(value.strip()) > _MOST_DIGITS:
+            self._respondToBadRequestAndDisconnect()
+            return False
+        received: bool = super().headerReceived(line)
+        return received
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """
+        Twisted's own, private, which writes an answer to what is no HTTP. That
+        must not get into an answer that is under way: then the connection is cut.
+        """
+        if any(request.startedWriting for request in self.requests):
+            self.abort()
+        else:
+            super()._respondToBadRequestAndDisconnect()
 
     def timeoutConnection(self) -> None:
         """

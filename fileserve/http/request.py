@@ -19,7 +19,7 @@ from .body import Body
 from .channel import Channel
 from .forwarded import Network, client_address, forwarded_origin
 from .redaction import log_path
-from .transport import sends_files
+from .transport import READ, READ_OF_LARGE_BODY, sends_files
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -83,6 +83,8 @@ class Request(server.Request):
         # Else Twisted would ask for the body before anybody decided to take it.
         self.requestHeaders.removeHeader(b"Expect")
         self.body = Body(length, self.channel, self._ask_for_body if waits else lambda: None)
+        if length is not None and length > READ_OF_LARGE_BODY and self.sends_files:
+            self.transport.bufferSize = READ_OF_LARGE_BODY
         self._surely_comes = length is not None and length <= _SMALL_BODY and not waits
         # Private, and the only place where the request line is until the whole
         # request has come. Tests of uploads would see it missing.
@@ -95,14 +97,22 @@ class Request(server.Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """
-        Take a piece of the body; drop it, up to a bound, once the answer was given.
+        Take a piece of the body; drop it, once the answer was given.
         """
         if not self._answered:
             self.body.came(data)
+
+    def arrived(self, size: int) -> None:
+        """
+        So many bytes came from the connection: pieces of the body, and what is around them.
+        """
+        if not self.begun or self.complete:
             return
-        self._dropped += len(data)
-        if self._dropped > _DROPPED_BODY:
-            self._give_up()
+        self.body.tell()
+        if self._answered:
+            self._dropped += size
+            if self._dropped > _DROPPED_BODY:
+                self._give_up()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """
@@ -112,7 +122,10 @@ class Request(server.Request):
         if not self.begun:
             super().requestReceived(command, path, version)
             return
+        if self.sends_files:
+            self.transport.bufferSize = READ
         self.body.end()
+        self.body.tell()
         if self._answered:
             self._stop_dropping()
             super().finish()
@@ -127,13 +140,7 @@ class Request(server.Request):
             # next on this connection can't be told.
             self.setHeader(b"Connection", b"close")
             self.channel.persistent = False
-        if not self.sends_files:
-            super().write(bytes(data))
-        elif self.startedWriting:
-            super().write(data)
-        else:
-            with self.transport.gathering():
-                super().write(data)
+        super().write(data if self.sends_files else bytes(data))
 
     def finish(self) -> None:
         """

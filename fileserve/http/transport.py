@@ -12,8 +12,7 @@ import os
 import socket
 import sys
 import termios
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +32,11 @@ _TURN = 2 * 1024 * 1024
 #: So much is worth a system call of its own, and a copy less; in bytes.
 _CHUNK = 16 * 1024
 
-#: The most that is read from a client at once, in bytes. A large upload takes a
-#: fifth less processor time than with Twisted's own 64 KiB; beyond this the C
-#: library begins to map memory anew for each read (2026-11).
-_READ = 256 * 1024
+#: How much is read from a client at once, in bytes: Twisted's own measure, and
+#: while a large body comes. That takes a fifth less processor time; beyond it the
+#: C library begins to map memory anew for each read (2026-11). Of small requests
+#: so many would come at once that others would wait for them.
+READ, READ_OF_LARGE_BODY = 64 * 1024, 256 * 1024
 
 #: Unsent bytes at which whoever writes is paused: Twisted's own measure.
 _HELD = 64 * 1024
@@ -63,14 +63,13 @@ class _SendsFiles:
     """
 
     SEND_LIMIT = 1024 * 1024
-    bufferSize = _READ
+    bufferSize = READ
 
     _unsent = 0
     #: Bytes given to the kernel, ever.
     _given = 0
     _part: _FilePart | None = None
     _asked_for_room: Deferred[int] | None = None
-    _gathered: list[bytes | bytearray] | None = None
 
     if TYPE_CHECKING:
         reactor: Any
@@ -92,30 +91,9 @@ class _SendsFiles:
         Give a chunk to the kernel at once, as far as it takes it; count what is
         left, and write that as ever.
         """
-        if self._gathered is not None:
-            self._gathered.append(data)
-        else:
-            self._write(data, at_once=len(data) >= _CHUNK)
-
-    @contextmanager
-    def gathering(self) -> Iterator[None]:
-        """
-        Give all that is written meanwhile to the kernel together and at once. It
-        is a whole small answer, as a rule, and then no other turn of the reactor
-        is needed to send it.
-        """
-        self._gathered = []
-        try:
-            yield
-        finally:
-            gathered, self._gathered = self._gathered, None
-            if gathered:
-                self._write(b"".join(gathered), at_once=True)
-
-    def _write(self, data: bytes | bytearray, *, at_once: bool) -> None:
         if self.connected:
             self._stalls.begin()
-            if at_once and not self._unsent:
+            if len(data) >= _CHUNK and not self._unsent:
                 data = data[self._send_at_once(data) :]
             self._unsent += len(data)
         super().write(bytes(data))  # type: ignore[misc]

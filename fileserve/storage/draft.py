@@ -83,8 +83,6 @@ class Draft:
         :raise MemberChanged: the version to be replaced is not.
         """
         self._place.require_possible()
-        if self._replaces is None and not self._place.has_album():
-            return
         with store_errors(), Way(self._place) as way, self._conflicts():
             if self._replaces is not None:
                 way.enter_existing()

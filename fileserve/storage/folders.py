@@ -78,12 +78,6 @@ class Place:
         if len(names) - 1 > MAX_DEPTH or max(map(len, names)) > _NAME_MAX:
             raise BadKey("a name is too long, or lies too deep, for the disk")
 
-    def has_album(self) -> bool:
-        """
-        Whether anything has the name of the album: one call, where most files come into an album of their own.
-        """
-        return os.path.lexists(os.path.join(self.root, self.album))
-
     def stat(self) -> Member:
         """
         :raise NoSuchFile: no regular file lies there, or a hidden one.

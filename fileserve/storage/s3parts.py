@@ -38,26 +38,44 @@ def part_size(number: int) -> int:
     return PART << min(doublings, _MOST_DOUBLINGS)
 
 
+#: Pieces of fewer bytes are put together until they have so many.
+_SMALL, _JOINED = 4 * 1024, 64 * 1024
+
+
 class Gathered:
     """
-    Bytes that wait to be sent, as they came: nothing is copied.
+    Bytes that wait to be sent, as they came: nothing is copied but small pieces,
+    each of which would take more memory than its bytes.
     """
 
     def __init__(self) -> None:
         self._pieces: deque[memoryview] = deque()
+        self._small = bytearray()
         self.size = 0
 
     def add(self, pieces: Sequence[bytes]) -> None:
         """
         Let them wait behind the others.
         """
-        self._pieces.extend(map(memoryview, pieces))
-        self.size += sum(map(len, pieces))
+        for piece in pieces:
+            self.size += len(piece)
+            if len(piece) < _SMALL:
+                self._small += piece
+            if len(piece) >= _SMALL or len(self._small) >= _JOINED:
+                self._join()
+            if len(piece) >= _SMALL:
+                self._pieces.append(memoryview(piece))
+
+    def _join(self) -> None:
+        if self._small:
+            self._pieces.append(memoryview(bytes(self._small)))
+            self._small.clear()
 
     def take(self, length: int) -> list[memoryview]:
         """
         Take exactly so many bytes, which must be there.
         """
+        self._join()
         self.size -= length
         taken = []
         while length:
@@ -74,6 +92,7 @@ class Gathered:
         Forget all.
         """
         self._pieces.clear()
+        self._small.clear()
         self.size = 0
 
 

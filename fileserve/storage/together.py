@@ -1,5 +1,5 @@
 """
-Small files that are to be kept at the same time: a few threads keep all of them, each thread many together.
+Small files that are to be kept at the same time: one thread keeps many of them together.
 """
 
 from __future__ import annotations
@@ -14,10 +14,6 @@ from .draft import Draft, keep_together
 from .held import InThread
 from .interfaces import Member
 
-#: So many batches are under way at once: while one waits for the disk, another
-#: is written. More only take the interpreter away from each other.
-_BATCHES = 1
-
 #: Files of one batch: the last one's answer waits for all of them, and each
 #: holds four descriptors.
 _MOST = 64
@@ -25,15 +21,17 @@ _MOST = 64
 
 class Together:
     """
-    Keeps drafts in batches. Who comes when few are under way does not wait for others.
+    Keeps drafts in batches, one batch at a time. Who comes when none is under way does not wait for others.
 
-    The more come, the larger the batches, and the less each file costs.
+    The more come, the larger the batches, and the less each file costs: several
+    threads would take the interpreter away from each other at each call of the
+    system, of which a file takes twenty.
     """
 
     def __init__(self, in_thread: InThread) -> None:
         self._in_thread = in_thread
         self._waiting: list[tuple[Draft, Sequence[bytes], Deferred[Member]]] = []
-        self._under_way = 0
+        self._busy = False
 
     def keep(self, draft: Draft, pieces: Sequence[bytes]) -> Deferred[Member]:
         """
@@ -43,20 +41,19 @@ class Together:
         """
         kept: Deferred[Member] = Deferred()
         self._waiting.append((draft, pieces, kept))
-        if self._under_way < _BATCHES:
-            self._begin()
+        if not self._busy:
+            self._next()
         return kept
 
-    def _begin(self) -> None:
-        batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-        self._under_way += 1
-        drafts = [(draft, pieces) for draft, pieces, _ in batch]
-        self._in_thread(keep_together, drafts).addBoth(self._done, [kept for _, _, kept in batch])
+    def _next(self) -> None:
+        self._busy = bool(self._waiting)
+        if self._busy:
+            batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            drafts = [(draft, pieces) for draft, pieces, _ in batch]
+            self._in_thread(keep_together, drafts).addBoth(self._done, [kept for _, _, kept in batch])
 
     def _done(self, results: Any, callers: Sequence[Deferred[Member]]) -> None:
-        self._under_way -= 1
-        if self._waiting:
-            self._begin()  # first, so that the disk is at work while the callers are told
+        self._next()  # first, so that the disk is at work while the callers are told
         each = [results] * len(callers) if isinstance(results, Failure) else results
         for caller, result in zip(callers, each, strict=True):
             caller.callback(Failure(result) if isinstance(result, BaseException) else result)

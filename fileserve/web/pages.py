@@ -43,6 +43,8 @@ class Pages:
         self._templates = Environment(
             loader=PackageLoader("fileserve.web"),
             autoescape=True,
+            # Templates change with the program only: no look at the disk for each page.
+            auto_reload=False,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

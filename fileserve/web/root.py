@@ -26,7 +26,7 @@ from .signin import SignIn
 
 #: What a host and its port may be spelt with (RFC 3986 section 3.2.2), roughly:
 #: nothing of ours depends on it.
-_HOST = re.compile(rb"[!$-;=A-Z\[\]_a-z~]*")
+_HOST = re.compile(rb"[!$-.0-;=A-Z\[\]_a-z~]*")
 
 #: A path that no route has.
 _NOBODY = "\ufffd".encode()

@@ -45,7 +45,7 @@ class SignIn:
         Ask for the key; a link may bring it, which leaves the address bar at once.
         """
         following = own_address(_first(request, b"next"))
-        if b"key" in request.query:
+        if b"key" in request.query and not _from_elsewhere(request):
             return self._begin(request, _first(request, b"key"), following)
         if self._access.has_session(request):
             return see_other(request, following)
@@ -85,6 +85,16 @@ class SignIn:
 
     def _form(self, request: Request, following: str, refusal: Refusal | None) -> bytes:
         return self._pages.form(request, "sign-in.html", refusal, following=following)
+
+
+def _from_elsewhere(request: Request) -> bool:
+    """
+    Whether another site's page asks, perhaps with wrong keys in order to lock its visitor out, or nobody who
+    would see the page, as a picture does.
+    """
+    site = request.requestHeaders.getRawHeaders(b"Sec-Fetch-Site", [b"none"])
+    destination = request.requestHeaders.getRawHeaders(b"Sec-Fetch-Dest", [b"document"])
+    return site[-1] in {b"cross-site", b"same-site"} or destination[-1] != b"document"
 
 
 def own_address(text: str) -> str:
