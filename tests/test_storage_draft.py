@@ -16,7 +16,8 @@ from threading import Lock
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from fileserve.storage.draft import Draft, remove_abandoned
+from fileserve.storage.abandoned import remove_abandoned
+from fileserve.storage.draft import Draft
 from fileserve.storage.errors import NoSpace, StoreUnavailable
 from fileserve.storage.folders import Place
 from fileserve.storage.systemcalls import move_new

@@ -13,8 +13,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from zope.interface import implementer
 
+from .abandoned import remove_abandoned
 from .diskreader import DiskReader
-from .draft import Draft, remove_abandoned
+from .draft import Draft
 from .folders import Place, existing, store_errors
 from .held import InThread
 from .incoming import Incoming

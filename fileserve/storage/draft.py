@@ -9,22 +9,15 @@ import os
 import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from fcntl import LOCK_EX, LOCK_NB, flock
 from threading import Lock
 
+from .abandoned import FOLDER, lock
 from .errors import FileExists, MemberChanged, NoSuchFile, StoreUnavailable
 from .folders import Place, Way, member_of, store_errors
 from .interfaces import Member
 from .systemcalls import begin_write_back, move_new, write_all
 
-#: Below the root, so on the same file system as the albums, and of a name that
-#: no album can have.
-_FOLDER = ".incoming"
-
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-#: Without O_NONBLOCK a pipe that somebody put there would stop us.
-_CLEANING_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _TAKEN = "something of that name is there already"
 
@@ -174,7 +167,7 @@ class Draft:
             self._written_back = self._size
 
     def _open(self) -> None:
-        folder = os.path.join(self._place.root, _FOLDER)
+        folder = os.path.join(self._place.root, FOLDER)
         for _ in range(_TRIES):
             name = os.path.join(folder, f"{self._place.album}~{secrets.token_hex(8)}")
             try:
@@ -184,7 +177,7 @@ class Draft:
                     os.mkdir(folder, 0o700)
                 continue
             self._temporary = name
-            if _lock(self._descriptor) and os.fstat(self._descriptor).st_nlink:
+            if lock(self._descriptor) and os.fstat(self._descriptor).st_nlink:
                 return
             self.remove()  # another process took it for abandoned before it was locked
         raise StoreUnavailable("files in progress vanish")
@@ -275,41 +268,3 @@ def keep_together(drafts: Sequence[tuple[Draft, Sequence[bytes]]]) -> list[Membe
                 results[number] = error
             del under_way[number]
     return results
-
-
-def remove_abandoned(root: str) -> None:
-    """
-    Delete the drafts of processes that are no more. Blocks: for a thread.
-    """
-    folder = os.path.join(root, _FOLDER)
-    with store_errors(), suppress(FileNotFoundError):
-        for name in os.listdir(folder):
-            _remove_if_abandoned(os.path.join(folder, name))
-
-
-def _remove_if_abandoned(path: str) -> None:
-    try:
-        descriptor = os.open(path, _CLEANING_FLAGS)
-    except OSError as error:
-        # Kept or dropped meanwhile; or a link or folder, which is none of ours.
-        if error.errno in {errno.ENOENT, errno.ELOOP, errno.EISDIR}:
-            return
-        raise
-    try:
-        if _lock(descriptor):
-            # The name is made by chance and used once, so it is no other file by now.
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """
-    :return: false where another process has the lock, or another thread of this one.
-    """
-    try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
