@@ -13,7 +13,22 @@ from pathlib import Path
 
 from benchmarks.albums import QUICK, Albums, Scale
 from benchmarks.bench import Bench
-from benchmarks.measures import cold, evicted, large, members, memory, slow, small, stalled
+from benchmarks.measures import (
+    cold,
+    downloads,
+    evicted,
+    large,
+    listing,
+    members,
+    memory,
+    multipart,
+    put,
+    s3,
+    slow,
+    small,
+    stalled,
+    uploads,
+)
 from benchmarks.peers import twist
 from benchmarks.report import Table, as_text, circumstances, page
 
@@ -26,6 +41,12 @@ MEASURES: dict[str, Callable[[Bench], list[Table]]] = {
     "slow": slow.measure,
     "memory": memory.measure,
     "evicted": evicted.measure,
+    "put": put.measure,
+    "multipart": multipart.measure,
+    "uploads": uploads.measure,
+    "downloads": downloads.measure,
+    "listing": listing.measure,
+    "s3": s3.measure,
 }
 
 
@@ -40,7 +61,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs of each thing (default 7)")
     parser.add_argument("--quick", action="store_true", help="little albums: targets mean little, too")
     parser.add_argument("--rst", type=Path, metavar="FILE", help="write the documentation's tables")
-    parser.add_argument("--work", type=Path, metavar="DIR", help="where to keep the albums (3 GB)")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where to keep albums and uploads (6 GB)")
     parser.add_argument("--twist", default=twist(), metavar="PROGRAM", help="the twist that runs fileserve")
     options = parser.parse_args(argv)
     if unknown := set(options.names) - set(MEASURES):

@@ -33,9 +33,12 @@ class Scale:
     stalled_clients: int = 1_000
     slow_clients: int = 100
     seconds: float = 10.0
+    upload_size: int = 1 << 30
+    upload_clients: int = 32
+    stored_files: int = 100_000
 
 
-QUICK = Scale(20, 5 << 20, 1_000, 10 << 10, 1_000, 512 << 20, 100, 20, 3.0)
+QUICK = Scale(20, 5 << 20, 1_000, 10 << 10, 1_000, 512 << 20, 100, 20, 3.0, 64 << 20, 8, 1_000)
 
 
 @frozen
@@ -92,6 +95,20 @@ class Albums:
         count = self.scale.huge_size // self.scale.large_size
         return self._album(f"huge-album-{count}", lambda to: _link(to, sources, count))
 
+    def upload(self) -> Path:
+        """
+        One file of ``upload_size`` random bytes, in the page cache: what large uploads send.
+        """
+        path = self.work / f"upload-{self.scale.upload_size >> 20}"
+        if not path.exists() or path.stat().st_size != self.scale.upload_size:
+            self.work.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as target:
+                for _ in range(self.scale.upload_size // _GULP):
+                    target.write(os.urandom(_GULP))
+            os.sync()
+        _read(path)
+        return path
+
     def _album(self, name: str, make: Callable[[Path], None]) -> str:
         finished = self.storage / name
         if not finished.exists():
@@ -130,9 +147,7 @@ class Albums:
         Read the whole album, so that the kernel has it in memory.
         """
         for path in self.files(album):
-            with path.open("rb", buffering=0) as source:
-                while source.read(_GULP):
-                    pass
+            _read(path)
 
     def out_of_cache(self, album: str) -> None:
         """
@@ -144,6 +159,12 @@ class Albums:
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             finally:
                 os.close(descriptor)
+
+
+def _read(path: Path) -> None:
+    with path.open("rb", buffering=0) as source:
+        while source.read(_GULP):
+            pass
 
 
 def fill(folder: Path, members: int, size: int) -> None:

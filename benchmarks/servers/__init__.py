@@ -1,3 +1,3 @@
 """
-The peers that are ours to write: small aiohttp servers, each run as a program of its own.
+The peers that are ours to write: small servers, and a client of S3, each run as a program of its own.
 """
