@@ -142,7 +142,7 @@ TABLE = (
         variable="FILESERVE_OPEN_UPLOADS",
         default="0",
         convert=switch,
-        help="Let everybody write who can reach the server.",
+        help="Let everybody upload who can reach the server.",
     ),
     Option(
         long="max-upload",

@@ -127,7 +127,7 @@ def _read_keys(settings: Settings) -> tuple[Keys, str | None]:
         # Another process that started at the same time may have made the one that stays.
         return keys, made if made is not None and keys.permits(made) else None
     except (OSError, ValueError) as error:
-        _give_up(f"The upload key {name} can't be read: {error}")
+        _give_up(f"The file of --upload-key-file can't be used, {name}: {error}")
 
 
 def _write_whole(name: str, text: str) -> None:

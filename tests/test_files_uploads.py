@@ -467,10 +467,16 @@ class RemoveTests(UploadsCase):
 class RecoverTests(UploadsCase):
     """What a crash left between store and catalogue."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.crashed: list[Deferred[Any]] = []
+
     def crash_at(self, part: Spied, name: str, begin: Callable[[], Any]) -> None:
         """The process ends while one step is under way."""
         part.hold(name)
-        deferred(begin())
+        # Kept until the test ends: a process that ends does not clean up after itself, as a coroutine does
+        # that is thrown away.
+        self.crashed.append(deferred(begin()))
         part.waits.clear()
         self.memory.incoming.clear()  # a disk's own cleaning
         self.uploads = self.make_uploads()

@@ -4,10 +4,11 @@ What the requests of the album API do: listing an album, taking members in and r
 
 from __future__ import annotations
 
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from heapq import nsmallest
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore
@@ -77,7 +78,7 @@ class AlbumApi:
         :raise Refusal: 404, it is gone; 422, a parameter can't be understood.
         """
         limit = number(request, b"limit", _PAGE, _LONGEST_PAGE)
-        after = unquote_to_bytes(request.query.get(b"after", [b""])[0])
+        after = _path_of(request.query.get(b"after", [b""])[0])
         try:
             # One more than wanted tells whether that is all.
             page = await self._listing.run(self._page, album_name(album), after, limit + 1)
@@ -88,7 +89,7 @@ class AlbumApi:
         answer = {
             "album": album,
             "members": [_described(member, facts.get((member.path, member.version))) for member in page],
-            "next": quote(page[-1].path) if more else None,
+            "next": _cursor(page[-1].path) if more else None,
         }
         return as_json(request, answer)
 
@@ -170,6 +171,20 @@ class AlbumApi:
     async def _delete(self, album: str, path: bytes, version: str | None) -> None:
         if not await self._uploads.remove_member(album, path, version):
             await self._store.delete(album, path, version)
+
+
+def _cursor(path: bytes) -> str:
+    """
+    What asks for the members behind this one: text that needs no encoding anywhere.
+    """
+    return urlsafe_b64encode(path).decode().rstrip("=")
+
+
+def _path_of(cursor: bytes) -> bytes:
+    try:
+        return b64decode(cursor + b"=" * (-len(cursor) % 4), b"-_", validate=True)
+    except ValueError:
+        raise Refusal(422, "'after' is the 'next' of the page before.") from None
 
 
 def _first(members: Sequence[Member], after: bytes, limit: int) -> list[Member]:

@@ -32,8 +32,8 @@ _MOST_OUTSIDE = 64 * 1024
 
 #: RFC 8187 section 3.2.1. RFC 7578 section 4.2 has no use for it, and some clients have.
 _EXTENDED = re.compile(r""";\s*filename\*\s*=\s*utf-8'[^']*'([^;"\s]*)""", re.IGNORECASE)
-# Possessive, and good without the quote at the end: else each quote without one would be looked at anew.
-_QUOTED = re.compile(r'"(?:\\.|[^"\\])*+"?')
+# Good without the quote at the end too: else each quote without one would be looked at anew.
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:"|\\?\Z)')
 
 
 class Source(Protocol):

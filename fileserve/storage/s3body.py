@@ -17,7 +17,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 
 #: Seconds in which not one byte comes or goes, though we wait for some.
-SILENCE = 30
+SILENCE = 15
 
 #: How much of a body is held for a reader that is slow, in bytes; what one read from the socket brings may
 #: come on top.

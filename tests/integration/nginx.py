@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import TestCase
 
 from .clients import LOOPBACK, PATIENCE, GaveUp, eventually
-from .server import PROJECT, descriptors_of, folder, free_port, need
+from .server import PROJECT, descriptors_of, folder, free_port, need, where_is
 
 SITE = PROJECT / "docs" / "deploy" / "nginx.conf"
 
@@ -49,7 +49,13 @@ class Nginx:
         self.port = free_port()
         self._where = folder(case)
         self._write_files(upstream)
-        command = ["nginx", "-p", str(self._where), "-c", str(self._where / "nginx.conf")]
+        command = [
+            where_is("nginx") or "nginx",
+            "-p",
+            str(self._where),
+            "-c",
+            str(self._where / "nginx.conf"),
+        ]
         with (self._where / "output").open("wb") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output)
         case.addCleanup(self._stop)

@@ -285,8 +285,15 @@ def need(*programs: str) -> None:
     :raise SkipTest: one is not; where ``FILESERVE_REQUIRE_ALL`` is set, that is a failure.
     """
     for program in programs:
-        if shutil.which(program) is None:
+        if where_is(program) is None:
             missing(f"{program} is not installed")
+
+
+def where_is(program: str) -> str | None:
+    """
+    Find a program; servers lie where only root looks.
+    """
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def missing(reason: str) -> None:

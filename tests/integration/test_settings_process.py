@@ -178,7 +178,8 @@ class StartedTests(ProcessCase):
             },
         )
         server.wait_until_ready()
-        self.assertEqual(server.log.count(f"http://{LOOPBACK}:"), 2)
+        ready = server.wait_for_log("fileserve is ready: ")
+        self.assertEqual(ready.count(f"http://{LOOPBACK}:"), 2)
         server.ask("/archive/album/")
         server.wait_for_log('"GET /archive/alb…/" 200')
         self.assertTrue((self.state / "made" / "catalogue.sqlite").exists())

@@ -107,6 +107,7 @@ def _put(uploading: list[Piece]) -> Piece:
             507,
             _404="A slash is in the name.",
             _413="It is larger than the server takes.",
+            _422="The name holds a NUL.",
         ),
         ("filename",),
         description="Each request stores a new file, with a short name of its own.",

@@ -89,7 +89,12 @@ PARAMETERS: Mapping[str, Piece] = {
         },
         processed=_switch("Only those whose status is processed, or only the others."),
         limit_members=_count("How many files to list at the most.", 1000, 1000),
-        after_members=_text("The next of the page before, as it came.", "1.txt") | {"allowEmptyValue": True},
+        after_members={
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"},
+            "description": "The next of the page before, as it came.",
+            "example": "MS50eHQ",
+            "allowEmptyValue": True,
+        },
         expires=_count("For how many seconds the link is to work: at the most a week.", 86_400, 604_800),
         direct=_switch(
             "Whether the link is to lead to S3 itself; only where the files are kept there.", default=False
