@@ -90,7 +90,7 @@ PARAMETERS: Mapping[str, Piece] = {
         processed=_switch("Only those whose status is processed, or only the others."),
         limit_members=_count("How many files to list at the most.", 1000, 1000),
         after_members={
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]*$"},
+            "schema": {"type": "string", "pattern": "^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2,3})?$"},
             "description": "The next of the page before, as it came.",
             "example": "MS50eHQ",
             "allowEmptyValue": True,
