@@ -47,10 +47,9 @@ setup(
         "attrs>=23.1",
         "Jinja2>=3.1",
         "SQLAlchemy>=2.1",
-        "alembic>=1.14",
+        "alembic>=1.18",
         "isal>=1.7",
-        # 1.3 is the first whose parser gives file names as they were sent.
-        "multipart>=1.3",
+        "multipart>=2.0",
         "puremagic>=1.30",
     ],
     extras_require={

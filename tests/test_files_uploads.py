@@ -473,10 +473,9 @@ class RecoverTests(UploadsCase):
 
     def crash_at(self, part: Spied, name: str, begin: Callable[[], Any]) -> None:
         """The process ends while one step is under way."""
-        part.hold(name)
-        # Kept until the test ends: a process that ends does not clean up after itself, as a coroutine does
-        # that is thrown away.
-        self.crashed.append(deferred(begin()))
+        # Kept, with what it waits for, until the test ends: a process that ends does not clean up after itself
+        # as a coroutine does that is thrown away.
+        self.crashed += [part.hold(name), deferred(begin())]
         part.waits.clear()
         self.memory.incoming.clear()  # a disk's own cleaning
         self.uploads = self.make_uploads()

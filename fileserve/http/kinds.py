@@ -20,6 +20,9 @@ from collections.abc import Mapping
 
 import puremagic
 
+# The table stands in no documentation, but at the same place in releases 1.30 to 2.2. If it moves, nothing starts.
+from puremagic.main import magic_header_array
+
 from .markup import markup
 from .signatures import signature
 
@@ -90,7 +93,7 @@ _LEAST_EVIDENCE = 4
 
 def _beginnings() -> list[tuple[int, tuple[bytes, ...]]]:
     at: dict[int, list[bytes]] = {}
-    for magic in puremagic.magic_header_array:
+    for magic in magic_header_array:
         at.setdefault(magic.offset, []).append(magic.byte_match)
     return [(offset, tuple(matches)) for offset, matches in at.items()]
 
