@@ -473,7 +473,7 @@ class RecoverTests(UploadsCase):
 
     def crash_at(self, part: Spied, name: str, begin: Callable[[], Any]) -> None:
         """The process ends while one step is under way."""
-        # Kept, with what it waits for, until the test ends: a process that ends does not clean up after itself
+        # Kept, with what it waits for: a process that ends does not clean up after itself,
         # as a coroutine does that is thrown away.
         self.crashed += [part.hold(name), deferred(begin())]
         part.waits.clear()

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 import puremagic
 
-# The table stands in no documentation, but at the same place in releases 1.30 to 2.2. If it moves, nothing starts.
+# No documentation names this table, but releases 1.30 to 2.2 have it here. If it moves, nothing starts.
 from puremagic.main import magic_header_array
 
 from .markup import markup
