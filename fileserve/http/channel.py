@@ -96,7 +96,7 @@ class Channel(http.HTTPChannel):
         # LineReceiver's own switch: it keeps what it has, and takes no more apart.
         self.paused = self._answered >= _IN_A_ROW
         super().requestDone(request)
-        if self.paused and self._others_first is None:
+        if self.paused and self._others_first is None and self.persistent:
             self.transport.pauseProducing()
             self._others_first = self.callLater(0, self._next_requests)
 

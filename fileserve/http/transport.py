@@ -102,7 +102,7 @@ class _SendsFiles:
     def _pause_producer(self) -> None:
         """
         Let nobody write more than the client takes. Twisted does so too, but only
-        when ``bufferSize`` is exceeded, which is larger here for the sake of reading.
+        when ``bufferSize`` is exceeded, which is larger while a large body is read.
         """
         if self._unsent > _HELD and self.streamingProducer and not self.producerPaused:
             self.producerPaused = True
