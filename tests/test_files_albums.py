@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
-from fileserve.files.downloads import entity_tag
+from fileserve.http.representation import entity_tag
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.errors import MemberChanged, StoreUnavailable
 from fileserve.storage.memory import MemoryStore

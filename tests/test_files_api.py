@@ -18,8 +18,8 @@ from zope.interface import implementer
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFiles
 from fileserve.files.intake import Limits
+from fileserve.storage.abilities import IGivesLinks
 from fileserve.storage.errors import StoreUnavailable
-from fileserve.storage.interfaces import IGivesLinks
 from fileserve.storage.memory import MemoryStore
 
 from .filesupport import BOUNDARY, FORM_TYPE, FilesSite, Spied, file_field, form, head, problem

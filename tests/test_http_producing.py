@@ -20,9 +20,10 @@ from zope.interface.verify import verifyClass, verifyObject
 from fileserve.http.producing import CHUNK, SMALL, PushProducer, abandon
 from fileserve.http.ranges import Span
 from fileserve.http.site import Request
+from fileserve.storage.abilities import IDescriptor
 from fileserve.storage.errors import MemberChanged, Unreadable
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import Data, IDescriptor, IOpenMember, Member
+from fileserve.storage.interfaces import Data, IOpenMember, Member
 
 from .support import ByHand, SlowConsumer, at_once
 

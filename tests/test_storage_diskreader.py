@@ -15,11 +15,12 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from fileserve.storage.abilities import IDescriptor
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.diskreader import DiskReader
 from fileserve.storage.errors import MemberChanged, NoSuchAlbum, Unreadable
 from fileserve.storage.held import InThread
-from fileserve.storage.interfaces import Data, IDescriptor, Member, Part
+from fileserve.storage.interfaces import Data, Member, Part
 from fileserve.storage.pagecache import is_resident
 from fileserve.storage.walk import list_album
 

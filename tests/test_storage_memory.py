@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from fileserve.storage.abilities import IGivesLinks
 from fileserve.storage.errors import FileExists, NoSpace, NoSuchAlbum, NoSuchFile
-from fileserve.storage.interfaces import IFileStore, IGivesLinks
+from fileserve.storage.interfaces import IFileStore
 from fileserve.storage.memory import MemoryStore
 
 from .storecontract import FileStoreContract

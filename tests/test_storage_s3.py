@@ -19,8 +19,9 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
+from fileserve.storage.abilities import IGivesLinks
 from fileserve.storage.errors import MemberChanged, NoSuchFile, StoreUnavailable
-from fileserve.storage.interfaces import IGivesLinks, Part
+from fileserve.storage.interfaces import Part
 from fileserve.storage.s3 import S3Store
 from fileserve.storage.s3listing import may_be_member
 from fileserve.storage.s3location import S3Location, url_of

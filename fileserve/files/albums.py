@@ -17,7 +17,7 @@ from fileserve.catalogue.interfaces import MemberFacts
 from fileserve.http.answers import as_json, nothing
 from fileserve.http.conditions import Outcome, evaluate
 from fileserve.http.refusal import Refusal
-from fileserve.http.representation import conditions_of
+from fileserve.http.representation import conditions_of, entity_tag
 from fileserve.http.request import Request
 from fileserve.http.shield import shielded
 from fileserve.storage.errors import FileExists, MemberChanged, NoSuchAlbum, NoSuchFile
@@ -27,7 +27,7 @@ from fileserve.storage.keys import BadKey, album_name, member_path
 from fileserve.storage.names import safe_name
 
 from .contents import Contents
-from .downloads import GONE, Downloads, entity_tag
+from .downloads import GONE, Downloads
 from .intake import Arrived, Intake, Taken
 from .parameters import number, require_whole
 from .stored import timestamp

@@ -16,7 +16,8 @@ from fileserve.http.kinds import shown_as
 from fileserve.http.links import LinkSigner, Verdict
 from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
-from fileserve.storage.interfaces import IFileStore, IGivesLinks
+from fileserve.storage.abilities import IGivesLinks
+from fileserve.storage.interfaces import IFileStore
 
 from .downloads import GONE, Downloads
 from .parameters import number, require_whole, switch

@@ -4,7 +4,6 @@ Giving files out: whole or in ranges, shown where that is safe, otherwise to be 
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,7 +15,7 @@ from fileserve.http.disposition import attachment, inline
 from fileserve.http.filebody import FileBody
 from fileserve.http.kinds import safety_headers, shown_as
 from fileserve.http.refusal import Refusal
-from fileserve.http.representation import Representation, describe
+from fileserve.http.representation import Representation, describe, entity_tag
 from fileserve.http.request import Request
 from fileserve.http.sending import send
 from fileserve.storage.errors import MemberChanged, NoSuchAlbum, NoSuchFile
@@ -195,13 +194,6 @@ def _keep(remembered: OrderedDict[K, V], key: K, value: V) -> None:
     remembered.move_to_end(key)
     if len(remembered) > _REMEMBERED:
         remembered.popitem(last=False)
-
-
-def entity_tag(member: Member) -> bytes:
-    """
-    The strong entity-tag of one version of a file, with its quotes.
-    """
-    return b'"' + hashlib.sha256(member.version.encode()).hexdigest()[:32].encode() + b'"'
 
 
 def _representation(member: Member, kind: str, shown: bytes | None, filename: str) -> Representation:

@@ -71,13 +71,20 @@ class Taken:
         """
         return self._digest.size
 
+    @property
+    def facts(self) -> MemberFacts:
+        """
+        What its bytes are.
+        """
+        return self._digest.facts(self._filename)
+
     async def keep(self) -> Arrived:
         """
         Make it durable, and then visible.
 
         :raise Exception: as `IIncoming.keep`; nothing of it is left then.
         """
-        return Arrived(await self._incoming.keep(), self._digest.facts(self._filename))
+        return Arrived(await self._incoming.keep(), self.facts)
 
     def drop(self) -> Deferred[None]:
         """
@@ -111,7 +118,7 @@ class Intake:
 
         :raise Refusal: 413, it is too large; 507, there is no room for it.
         """
-        self._check_size(length or 0)
+        self.check_size(length or 0)
         await self.admit_form(length)
 
     async def admit_form(self, length: int | None) -> None:
@@ -150,7 +157,7 @@ class Intake:
 
     async def _write(self, incoming: IIncoming, digest: Digest, pieces: Sequence[bytes]) -> None:
         size = sum(map(len, pieces))
-        self._check_size(digest.size + size)
+        self.check_size(digest.size + size)
         await self._check_room(size)
         if self._free is not None:
             self._free -= size
@@ -167,7 +174,10 @@ class Intake:
             return succeed(None)
         return self._in_thread(digest.update, pieces)
 
-    def _check_size(self, size: int) -> None:
+    def check_size(self, size: int) -> None:
+        """
+        :raise Refusal: 413, no file of so many bytes is taken.
+        """
         if size > self._limits.max_upload:
             raise Refusal(413, f"No file of more than {self._limits.max_upload} bytes is taken here.")
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fileserve.catalogue.interfaces import StoredFile
+from fileserve.http.forms import Form, Part
 from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
 
-from .forms import Form, Part
 from .uploads import Kept, Uploads
 
 

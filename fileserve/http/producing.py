@@ -12,8 +12,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from fileserve.storage.abilities import IDescriptor
 from fileserve.storage.errors import MemberChanged, Unreadable
-from fileserve.storage.interfaces import Data, IDescriptor, IOpenMember
+from fileserve.storage.interfaces import Data, IOpenMember
 
 from .ranges import Span
 from .request import Request

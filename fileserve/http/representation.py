@@ -4,10 +4,13 @@ Answering GET and HEAD for bytes that have a length and a validator: status, hea
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 
 from attrs import frozen
+
+from fileserve.storage.interfaces import Member
 
 from .conditions import Conditions, Outcome, evaluate, http_date, range_applies
 from .ranges import (
@@ -101,6 +104,13 @@ def _ranges(request: Request, what: Representation) -> Sequence[Span] | None:
             f"There are only {what.length} bytes.",
             {b"Content-Range": unsatisfied_range(what.length), b"Accept-Ranges": b"bytes"},
         ) from None
+
+
+def entity_tag(member: Member) -> bytes:
+    """
+    The strong entity-tag of one version of a file, with its quotes.
+    """
+    return b'"' + hashlib.sha256(member.version.encode()).hexdigest()[:32].encode() + b'"'
 
 
 def conditions_of(request: Request) -> Conditions:

@@ -12,9 +12,10 @@ from typing import Any
 from isal import isal_zlib
 from zope.interface import implementer
 
+from .abilities import IDescriptor
 from .errors import MemberChanged, Unreadable
 from .held import Held, InThread
-from .interfaces import Buffer, Data, IAlbumReader, IDescriptor, IOpenMember, Member, Part
+from .interfaces import Buffer, Data, IAlbumReader, IOpenMember, Member, Part
 from .pagecache import bring_in, is_resident, read_cached, read_resident
 from .patience import Patience
 from .walk import FOLDER_FLAGS, NOT_THERE

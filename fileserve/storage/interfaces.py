@@ -4,10 +4,10 @@ What every store of files promises: listing an album in one pass, and reading it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import NamedTuple
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
@@ -67,6 +67,9 @@ class Listing:
     #: When anything in the album last changed: nanoseconds since 1970 UTC, by
     #: the store's own clock, which no upload can set.
     changed_ns: int
+    #: The folders that were looked through, with what tells whether entries came or went
+    #: since; for `ITellsChanges`, and no part of what the album holds.
+    folders: tuple[tuple[bytes, tuple[int, ...]], ...] = field(default=(), eq=False)
 
 
 class Part(NamedTuple):
@@ -201,21 +204,6 @@ class IIncoming(Interface):
         """
 
 
-class IGivesLinks(Interface):
-    """
-    A store that can give links with which anybody reads a file from it directly.
-    """
-
-    def link(album: str, path: bytes, expires: int, headers: Mapping[str, str]) -> str:
-        """
-        Sign a link.
-
-        :param expires: seconds from now.
-        :param headers: of the response, such as ``Content-Type`` and ``Content-Disposition``.
-        :return: an absolute URL.
-        """
-
-
 class IAlbumReader(Interface):
     """
     Reads members of one album, for one transfer.
@@ -284,15 +272,4 @@ class IOpenMember(Interface):
     def close() -> None:
         """
         Give the member back. May be called at any time, also twice.
-        """
-
-
-class IDescriptor(Interface):
-    """
-    An open member that has a file descriptor, which ``sendfile(2)`` can take.
-    """
-
-    def fileno() -> int:
-        """
-        The descriptor; it stays the open member's, which closes it.
         """

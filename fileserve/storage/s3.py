@@ -13,9 +13,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from .abilities import IGivesLinks
 from .errors import FileExists, MemberChanged, NoSuchFile, StoreUnavailable
 from .held import InThread
-from .interfaces import IFileStore, IGivesLinks, IIncoming, Listing, Member
+from .interfaces import IFileStore, IIncoming, Listing, Member
 from .s3body import SILENCE
 from .s3bucket import Bucket
 from .s3client import Refused, S3Client, quoted

@@ -18,7 +18,7 @@ from multipart import (
     parse_options_header,
 )
 
-from fileserve.http.refusal import Refusal
+from .refusal import Refusal
 
 #: No form of ours has more fields, and nobody picks more files at once by hand.
 _MOST_PARTS = 1000

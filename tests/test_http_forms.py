@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.files.forms import Form
 from fileserve.http.body import BodyLost
+from fileserve.http.forms import Form
 from fileserve.http.refusal import Refusal
 
 from .filesupport import BOUNDARY, Bytes, Slowly, file_field, form

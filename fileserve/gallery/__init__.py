@@ -1,0 +1,3 @@
+"""
+Albums as pages: previews, camera data, pictures taken in and removed, and shared without their location.
+"""

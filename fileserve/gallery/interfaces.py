@@ -1,0 +1,73 @@
+"""
+What the gallery needs of others: something that takes files in, and something that reads them whole.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fileserve.catalogue.interfaces import MemberFacts
+from fileserve.storage.interfaces import Member
+
+
+class Source(Protocol):
+    """
+    What the bytes of a file come from.
+    """
+
+    async def read(self) -> list[bytes]:
+        """Wait for more; none at the end."""
+
+
+class Arrived(Protocol):
+    """
+    A file that was taken in.
+    """
+
+    @property
+    def member(self) -> Member:
+        """The new member."""
+
+    @property
+    def facts(self) -> MemberFacts:
+        """What its bytes are."""
+
+
+class Taken(Protocol):
+    """
+    A file of which all bytes have come; not to be seen before `keep`. Its owner keeps or drops it.
+    """
+
+    @property
+    def facts(self) -> MemberFacts:
+        """What its bytes are."""
+
+    async def keep(self) -> Arrived:
+        """Make it durable, and then visible; raises ``FileExists`` where something is there already."""
+
+    def drop(self) -> object:
+        """Forget it."""
+
+
+class Intake(Protocol):
+    """
+    Takes files into the store: `fileserve.files.intake.Intake`.
+    """
+
+    def check_size(self, size: int) -> None:
+        """Raises a refusal (413) where no file of so many bytes is taken."""
+
+    async def admit_form(self, length: int | None) -> None:
+        """Raises a refusal (507) where there is no room for so many bytes."""
+
+    async def take(self, source: Source, album: str, path: bytes, filename: str) -> Taken:
+        """Take all bytes of a file; raises a refusal, ``FileExists``, and what the source raises."""
+
+
+class Knows(Protocol):
+    """
+    Finds out what a member's bytes are: `fileserve.files.contents.Contents`.
+    """
+
+    async def facts(self, album: str, member: Member, filename: str) -> MemberFacts:
+        """All there is to know of one version; raises ``MemberChanged`` where meanwhile it is another."""
