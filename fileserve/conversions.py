@@ -1,5 +1,5 @@
 """
-What the texts of options mean: directories, files, switches, endpoints, databases, stores, seconds, sizes.
+What the texts of options mean: directories, files, switches, endpoints, stores, albums, times, sizes.
 
 Each function takes one text and returns its value, or raises ``ValueError`` with a sentence for the operator.
 """
@@ -11,11 +11,13 @@ from math import isfinite
 
 from twisted.internet.endpoints import serverFromString
 
+from fileserve.storage.keys import BadKey, album_name
 from fileserve.storage.s3location import S3Location, parse_s3_url
 
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_DAYS = re.compile(r"[0-9]{1,5}", re.ASCII)
 _SIZE = re.compile(r"([0-9]+)([KMGT]?)", re.ASCII)
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _DATABASES = re.compile(r"(sqlite|postgres|postgresql)(\+\w+)?://", re.ASCII)
@@ -119,6 +121,33 @@ def database_url(text: str) -> str:
     if not _DATABASES.match(text):
         raise ValueError("a database URL begins with sqlite:/// or postgresql://.")
     return text
+
+
+def album(text: str) -> str | None:
+    """
+    Read the name of an album, whether there is one or not.
+
+    :return: ``None`` for an empty text: no album.
+    :raise ValueError: for what can't be the name of one.
+    """
+    try:
+        return album_name(text) if text else None
+    except BadKey:
+        name = repr(text[:40])
+        raise ValueError(
+            f"{name} is no album: 1 to 128 letters, digits and . _ ~ -, the first no dot."
+        ) from None
+
+
+def days(text: str) -> int:
+    """
+    Read a number of whole days, more than zero.
+
+    :raise ValueError: for anything else, and for more than 99999, so that Python can count back to that date.
+    """
+    if not _DAYS.fullmatch(text) or int(text) == 0:
+        raise ValueError(f"{text[:40]!r} is not a number of days from 1 to 99999.")
+    return int(text)
 
 
 def seconds(text: str) -> float:

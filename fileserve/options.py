@@ -11,7 +11,9 @@ from collections.abc import Callable
 from attrs import frozen
 
 from fileserve.conversions import (
+    album,
     database_url,
+    days,
     directory,
     endpoint,
     file_name,
@@ -159,6 +161,36 @@ TABLE = (
         default="1G",
         convert=size,
         help="refuse uploads that would leave less free on the disk.",
+    ),
+    Option(
+        long="gallery",
+        metavar="ALBUM",
+        variable="FILESERVE_GALLERY",
+        default="gallery",
+        convert=album,
+        help="the album that /gallery/ shows to everybody. Without a name there is no such page.",
+    ),
+    Option(
+        long="photo-max-age",
+        metavar="DAYS",
+        variable="FILESERVE_PHOTO_MAX_AGE",
+        convert=days,
+        help="refuse pictures for the gallery that were taken longer ago, or do not say when.",
+    ),
+    Option(
+        long="strip-location",
+        variable="FILESERVE_STRIP_LOCATION",
+        default="0",
+        convert=switch,
+        help="Take out of pictures that are uploaded to the gallery where they were taken.",
+    ),
+    Option(
+        long="preview-cache",
+        metavar="SIZE",
+        variable="FILESERVE_PREVIEW_CACHE",
+        default="2G",
+        convert=positive_size,
+        help="how much room previews of pictures may take in the state directory.",
     ),
     Option(
         long="trust-proxy",

@@ -36,6 +36,11 @@ class Settings:
     :ivar open_uploads: whether everybody may write.
     :ivar max_upload: bytes of the largest file taken, more than zero.
     :ivar min_free: bytes that uploads must leave free.
+    :ivar gallery: the album that everybody may see; ``None`` is none.
+    :ivar photo_max_age: whole days, more than zero, since a picture for the gallery was taken at the most;
+        ``None`` is any number of them, and it need not say when.
+    :ivar strip_location: whether pictures for the gallery lose where they were taken.
+    :ivar preview_cache: bytes that previews may take, more than zero.
     :ivar trust_proxy: networks whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` are believed.
     :ivar stall_timeout: seconds, more than zero.
     :ivar drain: seconds; zero cuts transfers at once.
@@ -53,6 +58,10 @@ class Settings:
     open_uploads: bool
     max_upload: int
     min_free: int
+    gallery: str | None
+    photo_max_age: int | None
+    strip_location: bool
+    preview_cache: int
     trust_proxy: tuple[Network, ...]
     stall_timeout: float
     drain: float

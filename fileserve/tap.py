@@ -19,7 +19,7 @@ from .settings import Options, Settings
 if TYPE_CHECKING:
     from twisted.application.service import IService
 
-    from .assembly import Ground
+    from .ground import Ground
     from .storage.interfaces import IFileStore
     from .web.keys import Keys
 
@@ -50,8 +50,8 @@ def _open(reactor: Any, settings: Settings) -> Ground:
     """
     Open all that the server needs. Blocks: nothing is served yet.
     """
-    from .assembly import Ground
     from .catalogue.database import THREADS, Catalogue
+    from .ground import Ground
     from .identity import Identity
     from .threads import Threads
 

@@ -17,13 +17,18 @@ from twisted.python.failure import Failure
 from fileserve.archive.endpoint import Archives, Pace
 from fileserve.archive.plan import Planner
 from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
+from fileserve.catalogue.memorypictures import MemoryPictures
 from fileserve.files.albums import AlbumApi, Taking
 from fileserve.files.api import FileApi, Linking
 from fileserve.files.contents import Contents
 from fileserve.files.downloads import Downloads
 from fileserve.files.excerpts import Excerpts
 from fileserve.files.intake import Intake, Limits
+from fileserve.files.members import Members
 from fileserve.files.uploads import Uploads
+from fileserve.gallery.stripped import WithoutLocation
+from fileserve.gallery.strippedfacts import FactsWithoutLocation
+from fileserve.gallery.uploading import UploadRules
 from fileserve.http.links import LinkSigner
 from fileserve.http.site import Logging, Site
 from fileserve.operations.counters import Counts
@@ -34,6 +39,7 @@ from fileserve.web.keys import Keys
 from fileserve.web.root import site as resource_of
 from fileserve.web.throttle import Throttle
 
+from .gallerysupport import Studio, gallery_features
 from .support import Answer, Connection, at_once, parse
 
 KEY = "an-upload-key-for-tests"
@@ -131,7 +137,10 @@ class FilesSite:
         files: Any = None,
         facts: Any = None,
         *,
+        pictures: Any = None,
         limits: Limits = LIMITS,
+        gallery: str | None = "gallery",
+        wanted: UploadRules | None = None,
         open_uploads: bool = False,
         in_thread: Any = at_once,
     ) -> None:
@@ -139,7 +148,8 @@ class FilesSite:
         self.clock.advance(BEGIN)
         self.store = store or MemoryStore(now_ns=lambda: int(self.clock.seconds() * 1e9))
         self.files = files or MemoryFiles()
-        self.facts = facts or MemoryFacts()
+        self.pictures = pictures or MemoryPictures()
+        self.facts = facts or MemoryFacts(self.pictures)
         now = self.clock.seconds
         self.contents = Contents(self.store, self.facts, in_thread)
         self.intake = Intake(self.store, in_thread, limits, now)
@@ -149,18 +159,41 @@ class FilesSite:
         self.downloads = Downloads(self.store, self.files, self.contents, now)
         self.keys = Keys.parse(KEY)
         self.access = Access(self.keys, Throttle(now), open_uploads, now)
-        self.resource = resource_of(self._archives(in_thread), self._features(in_thread, limits), self.access)
+        self.studio = Studio()
+        self.galleries = gallery_features(
+            self.store,
+            self.facts,
+            self.pictures,
+            self.contents,
+            self.intake,
+            clock=self.clock,
+            in_thread=in_thread,
+            remove=Members(self.store, self.uploads).remove,
+            wanted=wanted,
+            studio=self.studio,
+            album=gallery,
+        )
+        stripped = self._archives(
+            WithoutLocation(self.store, in_thread), FactsWithoutLocation(self.facts), in_thread
+        )
+        self.resource = resource_of(
+            self._archives(self.store, self.facts, in_thread),
+            stripped,
+            self._features(in_thread, limits),
+            self.galleries,
+            self.access,
+        )
         self.site = Site(self.resource, self.clock, Logging(access=False, trusted=()))
 
-    def _archives(self, in_thread: Any) -> Archives:
+    def _archives(self, store: Any, facts: Any, in_thread: Any) -> Archives:
         pace = Pace(logs=False, pause=None, now=self.clock.seconds)
-        return Archives(self.store, Planner(self.store, self.facts, in_thread), Counts(), pace)
+        return Archives(store, Planner(store, facts, in_thread), Counts(), pace)
 
     def _features(self, in_thread: Any, limits: Limits) -> FileFeatures:
         linking = Linking(LinkSigner(self.keys.link_keys), self.clock.seconds)
         api = FileApi(self.uploads, self.downloads, self.files, self.store, linking)
-        taking = Taking(self.intake, self.uploads)
-        albums = AlbumApi(self.store, in_thread, self.contents, taking, self.downloads)
+        taking = Taking(self.intake, Members(self.store, self.uploads).remove)
+        albums = AlbumApi(self.store, in_thread, self.contents, self.pictures, taking, self.downloads)
         excerpts = Excerpts(self.store)
         return FileFeatures(
             self.uploads, self.downloads, api, albums, self.files, excerpts, limits.max_upload

@@ -27,13 +27,17 @@ from fileserve.archive.endpoint import Archives, Pace
 from fileserve.archive.plan import Planner
 from fileserve.catalogue.interfaces import IFacts
 from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
+from fileserve.catalogue.memorypictures import MemoryPictures
 from fileserve.files.albums import AlbumApi, Taking
 from fileserve.files.api import FileApi, Linking
 from fileserve.files.contents import Contents
 from fileserve.files.downloads import Downloads
 from fileserve.files.excerpts import Excerpts
 from fileserve.files.intake import Intake, Limits
+from fileserve.files.members import Members
 from fileserve.files.uploads import Uploads
+from fileserve.gallery.stripped import WithoutLocation
+from fileserve.gallery.strippedfacts import FactsWithoutLocation
 from fileserve.http.links import LinkSigner
 from fileserve.http.site import Channel, Logging, Site
 from fileserve.operations.counters import Counts
@@ -44,6 +48,8 @@ from fileserve.web.api import FileFeatures
 from fileserve.web.keys import Keys
 from fileserve.web.root import site as resource_of
 from fileserve.web.throttle import Throttle
+
+from .gallerysupport import gallery_features
 
 #: The upload key of the sites here.
 KEY = "an-upload-key-for-tests"
@@ -190,12 +196,19 @@ def site_of(
     """
     clock, logging = clock or Clock(), logging or Logging(access=False, trusted=())
     pace = Pace(logs=logging.access, pause=None, now=clock.seconds)
-    planner = Planner(store, facts or MemoryFacts(), at_once)
-    archives = Archives(store, planner, counts or Counts(), pace)
+    facts, counts = facts or MemoryFacts(), counts or Counts()
+    archives = Archives(store, Planner(store, facts, at_once), counts, pace)
+    view, strange = WithoutLocation(store, at_once), FactsWithoutLocation(facts)
+    stripped = Archives(view, Planner(view, strange, at_once), counts, pace)
     keys = Keys.parse(KEY)
     access = Access(keys, Throttle(clock.seconds), open_uploads=False, now=clock.seconds)
-    features = _features(store, facts or MemoryFacts(), keys, clock.seconds)
-    return Site(resource_of(archives, features, access), clock, logging)
+    features = _features(store, facts, keys, clock.seconds)
+    contents = Contents(store, facts, at_once)
+    intake = Intake(store, at_once, Limits(features.max_upload, min_free=0), clock.seconds)
+    galleries = gallery_features(
+        store, facts, MemoryPictures(), contents, intake, clock=clock, in_thread=at_once, remove=store.delete
+    )
+    return Site(resource_of(archives, stripped, features, galleries, access), clock, logging)
 
 
 def _features(store: IFileStore, facts: IFacts, keys: Keys, now: Callable[[], float]) -> FileFeatures:
@@ -205,7 +218,9 @@ def _features(store: IFileStore, facts: IFacts, keys: Keys, now: Callable[[], fl
     uploads = Uploads(store, files, facts, intake, lambda: int(now() * 1_000_000))
     downloads = Downloads(store, files, contents, now)
     api = FileApi(uploads, downloads, files, store, Linking(LinkSigner(keys.link_keys), now))
-    albums = AlbumApi(store, at_once, contents, Taking(intake, uploads), downloads)
+    albums = AlbumApi(
+        store, at_once, contents, MemoryPictures(), Taking(intake, Members(store, uploads).remove), downloads
+    )
     return FileFeatures(uploads, downloads, api, albums, files, Excerpts(store), limits.max_upload)
 
 

@@ -92,6 +92,9 @@ class DownFacts:
     def albums(self) -> Deferred[Sequence[str]]:
         raise NotImplementedError
 
+    def discard(self, album: str, path: bytes) -> Deferred[None]:
+        raise NotImplementedError
+
 
 class FakesTests(SynchronousTestCase):
     """The fakes."""

@@ -4,29 +4,37 @@ Tests for the parts of ``benchmarks`` that figures depend on: the arithmetic, th
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat, takewhile
 from pathlib import Path
 from socket import MSG_PEEK, create_connection, create_server, socket
 from threading import Thread
 from typing import cast
 
-from twisted.trial.unittest import SynchronousTestCase
+from PIL import ExifTags, Image
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from benchmarks import galleries, health, pictures, thumbnails
 from benchmarks.albums import MEMBER_TIME, Albums, Scale, fill
 from benchmarks.bench import Bench
 from benchmarks.client import Address, NotServed, get, get_for, stall
 from benchmarks.figures import MILLISECONDS, TIMES, Spread, at_least, at_most, below, percentile, ratios
 from benchmarks.kept import Round, ask_for
+from benchmarks.measures.gallery import last_page
 from benchmarks.measures.slow import least_share
 from benchmarks.processes import Place, Program, Server, tree
 from benchmarks.report import NOTHING, Row, Table, alone, as_rst, as_text, compared
 from benchmarks.sender import Sending, ask, upload
+from benchmarks.shared import fetch_all
 
 
 class FiguresTests(SynchronousTestCase):
@@ -78,6 +86,16 @@ class FiguresTests(SynchronousTestCase):
         The worst-off client is compared with the middle one, so that one greedy client does not hide it.
         """
         self.assertEqual(least_share([50, 100, 900]), 0.5)
+
+    def test_waits(self) -> None:
+        """
+        The 99th percentile of the waits is judged, not their middle and not the longest.
+        """
+        waits = [0.001] * 98 + [0.060, 0.200]
+        middle, high, longest = health.rows("busy", waits, [0.001], "100")
+        self.assertEqual(high, Row("p99, busy", "60.0 ms (100)", "1.00 ms", "60.00", "< 50 ms", "NO"))
+        self.assertEqual((middle.fileserve, middle.met), ("1.00 ms", NOTHING))
+        self.assertEqual((longest.fileserve, longest.met), ("200 ms", NOTHING))
 
 
 class ReportTests(SynchronousTestCase):
@@ -409,3 +427,195 @@ child.communicate(b"end")
         self.assertGreaterEqual(server.cpu_seconds(), float(spent) - 2 * tick + alone)
         self.assertGreater(server.rss(), 0)
         process.communicate("end\n")
+
+
+class PictureTests(SynchronousTestCase):
+    """
+    The pictures of the gallery's measures.
+    """
+
+    def folder(self, members: int, size: tuple[int, int]) -> Path:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        pictures.fill(folder, members, size, MEMBER_TIME)
+        return folder
+
+    def test_all_different(self) -> None:
+        """
+        No two have the same bytes or the same time, though few were drawn; and all can be opened.
+        """
+        files = sorted(self.folder(10, pictures.TINY).iterdir())
+        self.assertEqual(len({path.read_bytes() for path in files}), 10)
+        self.assertEqual([path.stat().st_mtime for path in files], [MEMBER_TIME + n for n in range(10)])
+        for path in files:
+            with Image.open(path) as picture:
+                picture.load()
+                self.assertEqual((picture.format, picture.size), ("JPEG", pictures.TINY))
+
+    def test_what_cameras_write(self) -> None:
+        """
+        Each has its camera and the moment of its own, and some tell where they were taken.
+        """
+        for number, path in enumerate(sorted(self.folder(8, pictures.TINY).iterdir())):
+            camera = pictures.CAMERAS[number % len(pictures.CAMERAS)]
+            with Image.open(path) as picture:
+                exif = picture.getexif()
+            self.assertEqual(exif[ExifTags.Base.Make], camera.maker)
+            self.assertEqual(exif[ExifTags.Base.Orientation], camera.orientation)
+            taken = datetime.fromtimestamp(MEMBER_TIME + number, UTC).strftime("%Y:%m:%d %H:%M:%S")
+            self.assertEqual(exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal], taken)
+            self.assertEqual(bool(exif.get_ifd(ExifTags.IFD.GPSInfo)), camera.located)
+
+    def test_as_large_as_photographs(self) -> None:
+        """
+        A drawn picture compresses as photographs do: 12 megapixels of it would take 3 to 5 MB.
+        """
+        size = len(pictures.taken_with(pictures.CAMERAS[0], pictures.draw(pictures.SMALL)))
+        megapixels = pictures.SMALL[0] * pictures.SMALL[1] / 1e6
+        self.assertGreater(size / megapixels * 12, 3e6)
+        self.assertLess(size / megapixels * 12, 5e6)
+
+    def check_small(self, source: Path, target: Path) -> None:
+        self.assertEqual({path.name for path in target.iterdir()}, {path.name for path in source.iterdir()})
+        for path in target.iterdir():
+            with Image.open(path) as picture:
+                self.assertEqual((picture.format, max(picture.size)), ("JPEG", 320))
+
+    def test_loop(self) -> None:
+        """
+        The loop makes a JPEG of the last size of every picture, and tells how long that took.
+        """
+        source, target = self.folder(3, pictures.SMALL), Path(self.mktemp())
+        target.mkdir()
+        self.assertGreater(thumbnails.pillow(source, target, [640, 320]), 0)
+        self.check_small(source, target)
+
+    def test_vipsthumbnail(self) -> None:
+        """
+        The command of libvips makes as many, also in folders whose names mean something to a shell.
+        """
+        if shutil.which("vipsthumbnail") is None:
+            raise SkipTest("vipsthumbnail is not installed")
+        source, target = self.folder(12, pictures.SMALL), Path(self.mktemp()) / "$(o) '\"ut"
+        target.mkdir(parents=True)
+        self.assertGreater(thumbnails.vips(source.absolute(), target.absolute(), [320], 2), 0)
+        self.check_small(source, target)
+
+
+@contextmanager
+def serving(answer: Callable[[str], tuple[int, bytes]]) -> Iterator[tuple[Address, list[str]]]:
+    """
+    A server that keeps connections; ``answer`` tells status and body of a path, of which 503 means at once.
+
+    :return: where it listens, and what it was asked for.
+    """
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            status, body = answer(self.path)
+            self.send_response(status)
+            if status == 503:
+                self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield Address(server.server_port, "/"), asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def always(status: int, body: bytes) -> Callable[[str], tuple[int, bytes]]:
+    """
+    The same answer, whatever is asked.
+    """
+    return lambda _: (status, body)
+
+
+class SharedTests(SynchronousTestCase):
+    """
+    Clients that share a list.
+    """
+
+    def test_each_once(self) -> None:
+        """
+        Every path is asked for once, by whichever client.
+        """
+        paths = [f"/{number}" for number in range(20)]
+        with serving(always(200, b"picture")) as (address, asked):
+            self.assertGreater(fetch_all(address, paths, 3, {}), 0)
+        self.assertEqual(sorted(asked), sorted(paths))
+
+    def test_comes_back(self) -> None:
+        """
+        What a busy server puts off is asked for again, and nothing else is.
+        """
+        busy = iter([True, True, False])
+
+        def answer(path: str) -> tuple[int, bytes]:
+            return (503, b"") if path == "/1" and next(busy) else (200, b"picture")
+
+        with serving(answer) as (address, asked):
+            fetch_all(address, ["/1", "/2"], 1, {})
+        self.assertEqual(asked, ["/1", "/1", "/1", "/2"])
+
+    def test_refuses_errors(self) -> None:
+        """
+        A picture without a preview is not measured but reported; so is an empty one.
+        """
+        for answer in (always(404, b"There is no preview."), always(200, b"")):
+            with serving(answer) as (address, _):
+                self.assertRaises(NotServed, fetch_all, address, ["/1"], 1, {})
+
+
+class GalleryTests(SynchronousTestCase):
+    """
+    What the measures of the gallery stand on.
+    """
+
+    def test_pages(self) -> None:
+        """
+        A page that is not full counts.
+        """
+        self.assertEqual([last_page(count) for count in (1, 48, 49, 10_000)], [1, 1, 2, 209])
+
+    def server(self, port: int) -> Server:
+        return Server(Program("", lambda _: [], str), Place(Path(), Path(), Path(), port, 0), 0)
+
+    def test_waits_for_facts(self) -> None:
+        """
+        A page of members is asked for until all of them are known; then the one behind it.
+        """
+        looked_at = {"first": iter([None, None, 7]), "second": iter([7])}
+
+        def answer(path: str) -> tuple[int, bytes]:
+            name, further = ("second", None) if "after=there" in path else ("first", "there")
+            members = [{"width": 7}, {"width": next(looked_at[name])}]
+            return 200, json.dumps({"members": members, "next": further}).encode()
+
+        with serving(answer) as (address, asked):
+            galleries.wait_until_known(self.server(address.port), "album", 4, 60.0)
+        first = "/api/v1/albums/album/?limit=1000"
+        self.assertEqual(asked, [first] * 3 + [f"{first}&after=there"])
+
+    def test_gives_up(self) -> None:
+        """
+        An album of which something stays unknown, or which is not the whole one, is reported.
+        """
+        for width, count in ((None, 1), (7, 2)):
+            body = json.dumps({"members": [{"width": width}], "next": None}).encode()
+            with serving(always(200, body)) as (address, _):
+                wait = galleries.wait_until_known
+                self.assertRaises(NotServed, wait, self.server(address.port), "album", count, 0.0)

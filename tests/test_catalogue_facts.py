@@ -124,6 +124,14 @@ class FactsContract(Contract):
         self.assertEqual(self.successResultOf(self.facts.forget(ALBUM, ())), 0)
         self.assertEqual(self.recalled(), {})
 
+    def test_discards(self) -> None:
+        """``discard`` drops one path, of that album; where nothing is known nothing happens."""
+        self.remember((b"a", "v", 1), (b"b", "v", 2))
+        self.remember((b"a", "v", 3), album="other")
+        for path in (b"a", b"a", b"never heard of"):
+            self.assertIsNone(self.successResultOf(self.facts.discard(ALBUM, path)))
+        self.assertEqual((self.recalled(), self.recalled("other")), ({(b"b", "v"): 2}, {(b"a", "v"): 3}))
+
     def know(self, path: bytes, version: str, facts: MemberFacts, album: str = ALBUM) -> None:
         self.assertIsNone(self.successResultOf(self.facts.know(album, path, version, facts)))
 
@@ -291,6 +299,7 @@ class DatabaseFactsContract(FactsContract):
             self.facts.know(ALBUM, b"a", "v", FULL),
             self.facts.describe(ALBUM, [b"a"]),
             self.facts.albums(),
+            self.facts.discard(ALBUM, b"a"),
         ):
             self.failureResultOf(waiting, CatalogueUnavailable)
 

@@ -81,7 +81,7 @@ class MigratingContract(Contract):
         """Constraints have the names by which a later migration will find them."""
         migrate(self.engine)
         inspector = inspect(self.engine)
-        for table in ("facts", "unsettled"):
+        for table in ("facts", "unsettled", "pictures"):
             key = inspector.get_pk_constraint(table)
             self.assertEqual((key["name"], key["constrained_columns"]), (f"pk_{table}", ["album", "path"]))
         unique = {constraint["name"] for constraint in inspector.get_unique_constraints("files")}

@@ -71,6 +71,15 @@ class ForgetGoneTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(self.sweep(store)), 0)
         self.assertEqual(store.asked, [["a", "b"], ["c", "d"], ["e"]])
 
+    def test_ways_of_looking(self) -> None:
+        """What is remembered of an album looked at in some way goes when the album itself goes, and not before."""
+        facts = MemoryFacts()
+        self.remember(facts, ["a", "a?location=strip", "b", "b?location=strip"])
+        store = Store("b")
+        self.assertEqual(self.successResultOf(self.sweep(store, facts, portion=4)), 2)
+        self.assertEqual(self.successResultOf(facts.albums()), ["b", "b?location=strip"])
+        self.assertEqual(store.asked, [["a", "a", "b", "b"]])
+
     def test_nothing_known(self) -> None:
         """Where nothing is remembered, nobody is asked."""
         store = Store("")

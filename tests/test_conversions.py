@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve.conversions import (
+    album,
     database_url,
+    days,
     directory,
     endpoint,
     file_name,
@@ -172,6 +174,26 @@ class ConversionTests(SynchronousTestCase):
         """Zero is refused where a time limit must be, however it is written."""
         self.assertEqual(positive_seconds("0.5"), 0.5)
         self.refuse(positive_seconds, "0", "0.0", "000", "-1", "x")
+
+    def test_album(self) -> None:
+        """The name of an album is taken as it is; an empty text is none."""
+        for text in ("gallery", "3bea29ccabbbf64bdebcc055319c5745", "-._~A9", "a" * 128):
+            self.assertEqual(album(text), text)
+        self.assertIsNone(album(""))
+
+    def test_no_album(self) -> None:
+        """What can't be the name of an album is refused, however long it is."""
+        self.refuse(album, ".", "..", ".a", "a/b", "a b", " ", "\u00e9", "a\n", "a" * 129, "/" * 10_000)
+
+    @given(st.integers(min_value=1, max_value=99_999))
+    def test_days(self, number: int) -> None:
+        """Whole numbers of days are read, with and without zeros before them."""
+        self.assertEqual(days(str(number)), number)
+        self.assertEqual(days(f"{number:05}"), number)
+
+    def test_no_days(self) -> None:
+        """No days, parts of days, too many and other digits are refused."""
+        self.refuse(days, "", "0", "00000", "-1", "1.5", "1d", " 1", "1\n", "100000", "9" * 5000, "\u0661")
 
     def test_database(self) -> None:
         """URLs of SQLite and PostgreSQL are taken as they are, with or without a driver."""

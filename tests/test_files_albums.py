@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.catalogue.memory import MemoryFacts, MemoryFiles
 from fileserve.http.representation import entity_tag
+from fileserve.pictures.facts import PictureFacts
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.errors import MemberChanged, StoreUnavailable
 from fileserve.storage.memory import MemoryStore
@@ -95,6 +96,25 @@ class ListTests(AlbumCase):
         self.assertEqual((said["file_type"], said["crc32"]), ("text/plain", "3610a686"))
         self.memory.put("films", b"a.txt", b"other")
         self.assertIsNone(self.json("films/")["members"][0]["sha256"])
+
+    def test_pictures(self) -> None:
+        """What was seen in a picture is said, but not of another version of it."""
+        member = self.memory.put("films", b"a.jpg", b"hello")
+        seen = PictureFacts("image/jpeg", width=30, height=20)
+        self.site.pictures.note("films", [(b"a.jpg", member.version, seen)])
+        (said,) = self.json("films/")["members"]
+        self.assertEqual((said["file_type"], said["width"], said["height"]), ("image/jpeg", 30, 20))
+        self.memory.put("films", b"a.jpg", b"other")
+        (said,) = self.json("films/")["members"]
+        self.assertEqual((said["file_type"], said["width"], said["height"]), (None, None, None))
+
+    def test_pictures_unavailable(self) -> None:
+        """Where the catalogue is away, the members are listed all the same."""
+        self.memory.put("films", b"a.jpg", b"hello")
+        pictures = Spied(self.site.pictures)
+        pictures.fails["describe"] = CatalogueUnavailable("here", "locked")
+        self.site = FilesSite(self.store, facts=self.facts, pictures=pictures)
+        self.assertIsNone(self.json("films/")["members"][0]["width"])
 
     def test_url(self) -> None:
         """``url`` leads from the album to the member, whatever bytes its name is made of."""

@@ -464,6 +464,24 @@ class RemoveTests(UploadsCase):
         self.assertEqual(self.shown(), [])
 
 
+class RemovedTests(UploadsCase):
+    """Whoever keeps something made of a file hears that it is gone."""
+
+    def test_told(self) -> None:
+        """The SHA-256 is told once the file is gone, and not where its removal failed."""
+        told: list[str] = []
+        intake = Intake(self.store, at_once, Limits(1024, 0), lambda: 0.0)
+        self.uploads = Uploads(self.store, self.files, self.facts, intake, lambda: 0, told.append)
+        kept, gone = self.stored(), self.stored()
+        self.store.fails["delete"] = StoreUnavailable("away")
+        self.failureResultOf(deferred(self.uploads.remove(kept.short_name)), StoreUnavailable)
+        self.assertEqual(told, [])
+        del self.store.fails["delete"]
+        self.successResultOf(deferred(self.uploads.remove(gone.short_name)))
+        self.assertEqual(told, [gone.sha256])
+        self.flushLoggedErrors()
+
+
 class RecoverTests(UploadsCase):
     """What a crash left between store and catalogue."""
 

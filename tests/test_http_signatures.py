@@ -10,6 +10,7 @@ import io
 import lzma
 import random
 import sqlite3
+import struct
 import tarfile
 import wave
 import zipfile
@@ -44,6 +45,12 @@ MATROSKA = bytes.fromhex(
 def picture(form: str, **options: object) -> bytes:
     out = io.BytesIO()
     Image.effect_noise((64, 48), 50).convert("RGB").save(out, form, **options)
+    return out.getvalue()
+
+
+def xbm(**options: object) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((64, 48), 50).convert("1").save(out, "XBM", **options)
     return out.getvalue()
 
 
@@ -117,6 +124,21 @@ SAMPLES: Mapping[str, tuple[bytes, str]] = {
     "bmp": (picture("BMP"), "image/bmp"),
     "ppm": (picture("PPM"), "image/x-portable-anymap"),
     "pgm in text": (b"P2\n# by hand\n2 2\n255\n1 2 3 4\n", "image/x-portable-anymap"),
+    "xbm": (xbm(), "image/x-xbitmap"),
+    "xbm of an editor": (b"/* made by hand\n * or not */\n" + xbm(), "image/x-xbitmap"),
+    "xbm with a hot spot": (xbm(hotspot=(2, 1)), "image/x-xbitmap"),
+    "sgi": (picture("SGI"), "image/x-sgi"),
+    "sgi of 16 bits": (picture("SGI", bpc=2), "image/x-sgi"),
+    "sun raster": (
+        struct.pack(">8I", 0x59A66A95, 64, 48, 24, 9216, 1, 0, 0) + bytes(9216),
+        "image/x-sun-raster",
+    ),
+    "sun raster of old": (
+        struct.pack(">8I", 0x59A66A95, 8, 1, 8, 0, 0, 1, 768) + bytes(776),
+        "image/x-sun-raster",
+    ),
+    "exr": (b"\x76\x2f\x31\x01\x02\0\0\0channels\0chlist\0" + bytes(50), "image/x-exr"),
+    "exr in tiles": (b"\x76\x2f\x31\x01\x02\x02\0\0channels\0chlist\0" + bytes(50), "image/x-exr"),
     "pdf": (picture("PDF"), "application/pdf"),
     "heic": (iso_file("heic", "mif1", "heic"), "image/heic"),
     "heic by its second brand": (iso_file("mif1", "mif1", "miaf", "heix"), "image/heic"),
@@ -216,6 +238,16 @@ class SignatureTests(SynchronousTestCase):
             "PDF of no version": b"%PDF is what it says",
             "a tar with a bad checksum": SAMPLES["tar"][0].replace(b"x\0", b"y\0", 1),
             "ustar in a text": b"x" * 257 + b"ustar" + b"x" * 300,
+            "a header of C": b"#define width 5\n#define height 6\nint main(void) { return 0; }\n",
+            "C about a picture": b"#define x_width 5\n#define x_height 6\nextern char x_bits[];\n",
+            "a bitmap within a text": b"So it begins:\n" + xbm(),
+            "SGI of no depth": b"\x01\xda\0\3" + bytes(510),
+            "SGI of four dimensions": b"\x01\xda\0\1\0\4" + bytes(506),
+            "Sun raster of 2 bits": struct.pack(">8I", 0x59A66A95, 8, 8, 2, 16, 1, 0, 0),
+            "Sun raster, too short": struct.pack(">4I", 0x59A66A95, 8, 8, 8),
+            "OpenEXR of version 3": b"\x76\x2f\x31\x01\x03\0\0\0channels\0",
+            "OpenEXR of unknown flags": b"\x76\x2f\x31\x01\x02\x20\0\0channels\0",
+            "OpenEXR of nothing": b"\x76\x2f\x31\x01\x02\0\0\0\0",
             "P6 of a playlist": b"P6 songs by heart",
             "a ZIP from the middle": b"PK\1\2" + bytes(100),
             "gzip with unknown flags": b"\x1f\x8b\x08\xe0" + bytes(10),

@@ -36,6 +36,10 @@ DEFAULTS = {
     "open_uploads": False,
     "max_upload": 5 * 1024**3,
     "min_free": 1024**3,
+    "gallery": "gallery",
+    "photo_max_age": None,
+    "strip_location": False,
+    "preview_cache": 2 * 1024**3,
     "trust_proxy": (),
     "stall_timeout": 600.0,
     "drain": 30.0,
@@ -57,6 +61,9 @@ WAYS: list[tuple[str, str, str, Any, str, Any]] = [
     ("upload-key-file", "FILESERVE_UPLOAD_KEY_FILE", "/a", "/a", "b", "b"),
     ("max-upload", "FILESERVE_MAX_UPLOAD", "1", 1, "2T", 2 * 1024**4),
     ("min-free", "FILESERVE_MIN_FREE", "0", 0, "3M", 3 * 1024**2),
+    ("gallery", "FILESERVE_GALLERY", "holidays", "holidays", "", None),
+    ("photo-max-age", "FILESERVE_PHOTO_MAX_AGE", "365", 365, "1", 1),
+    ("preview-cache", "FILESERVE_PREVIEW_CACHE", "1", 1, "500M", 500 * 1024**2),
     ("database", "FILESERVE_DATABASE", "sqlite:////a", "sqlite:////a", "postgresql:///b", "postgresql:///b"),
     (
         "trust-proxy",
@@ -74,6 +81,7 @@ SWITCHES = [
     ("logging", "-l", "ENABLE_LOGGING"),
     ("delay", "-d", "ENABLE_RESPONSE_DELAY"),
     ("open-uploads", "--open-uploads", "FILESERVE_OPEN_UPLOADS"),
+    ("strip-location", "--strip-location", "FILESERVE_STRIP_LOCATION"),
 ]
 
 
@@ -204,6 +212,13 @@ class RefusalTests(SynchronousTestCase):
             ("max-upload", "-1"),
             ("min-free", "lots"),
             ("min-free", "9999999T"),
+            ("gallery", ".hidden"),
+            ("gallery", "a/b"),
+            ("photo-max-age", ""),
+            ("photo-max-age", "0"),
+            ("photo-max-age", "1.5"),
+            ("preview-cache", "0"),
+            ("preview-cache", "2GB"),
             ("trust-proxy", "10.0.0.1/8"),
             ("trust-proxy", "proxy.example"),
             ("stall-timeout", "0"),

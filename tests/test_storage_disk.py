@@ -15,7 +15,9 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface.verify import verifyObject
 
+from fileserve.storage.abilities import ITellsChanges
 from fileserve.storage.disk import DiskStore
 from fileserve.storage.draft import Draft
 from fileserve.storage.errors import (
@@ -29,7 +31,7 @@ from fileserve.storage.errors import (
 from fileserve.storage.folders import Place
 from fileserve.storage.interfaces import IFileStore
 from fileserve.storage.keys import BadKey
-from fileserve.storage.walk import MAX_DEPTH
+from fileserve.storage.walk import MAX_DEPTH, list_album
 
 from .storecontract import Change, FileStoreContract, StoreCase, WritingContract
 from .support import ByHand, at_once, open_descriptors, write_album
@@ -93,6 +95,21 @@ class DiskStoreTests(DiskCase, FileStoreContract, TestCase):
         store = await self.make_store()
         self.root.rmdir()
         await self.failure(store.check(), FileNotFoundError)
+
+    async def test_same_entries(self) -> None:
+        """It tells whether entries came or went since an album was listed; all went where it is gone."""
+        store = await self.store_of({"1.jpg": b"1", "a/2.jpg": b"2"})
+        self.assertTrue(verifyObject(ITellsChanges, store))
+        assert ITellsChanges.providedBy(store)
+        listing = await self.listing(store)
+        self.assertIs(await store.same_entries("album", listing), True)
+        await self.keep(store, b"a/3.jpg", b"3")
+        self.assertIs(await store.same_entries("album", listing), False)
+        listing = await self.listing(store)
+        self.assertIs(await store.same_entries("album", listing), True)
+        for path in (b"1.jpg", b"a/2.jpg", b"a/3.jpg"):
+            await store.delete("album", path)
+        self.assertIs(await store.same_entries("album", listing), False)
 
     async def test_empty_album(self) -> None:
         """An album may be an empty folder."""
@@ -387,6 +404,17 @@ class WaitingTests(DiskCase, SynchronousTestCase):
         self.successResultOf(self.store.receive("album", b"2.jpg"))
         self.successResultOf(self.store.free())
         self.failureResultOf(self.store.stat("album", b"2.jpg"), NoSuchFile)
+
+    def test_same_entries(self) -> None:
+        """Looking for changes in a few folders takes no thread, in many of them it does."""
+        for number in range(16):
+            write_album(self.root, "large", {f"{number}/": b""})
+        small, large = (list_album(str(self.root), album) for album in ("album", "large"))
+        self.assertIs(self.successResultOf(self.store.same_entries("album", small)), True)
+        looking = self.store.same_entries("large", large)
+        self.assertNoResult(looking)
+        self.threads.step()
+        self.assertIs(self.successResultOf(looking), True)
 
     def test_slow_disk(self) -> None:
         """After a look that took long it does, for a while."""

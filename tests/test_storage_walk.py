@@ -8,17 +8,20 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from shutil import copytree, rmtree
 from tempfile import TemporaryDirectory
 from unittest import skipUnless
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve.storage.errors import NoSuchAlbum, Unreadable
 from fileserve.storage.interfaces import Folder, Listing
-from fileserve.storage.walk import MAX_DEPTH, TICK_NS, list_album, open_album
+from fileserve.storage.walk import MAX_DEPTH, TICK_NS, list_album, open_album, same_entries
 
 from .support import open_descriptors, write_album
 
@@ -260,6 +263,112 @@ class TimeOfChangeTests(WalkingCase):
         os.utime(folder / "1.jpg", ns=(0, 2**62))
         about = (folder / "1.jpg").stat()
         self.assertEqual(self.settled(), about.st_ctime_ns)
+
+
+class SameEntriesTests(WalkingCase):
+    """Whether entries came or went since an album was listed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        files = {"1.jpg": b"1", "a/2.jpg": b"2", "a/b/3.jpg": b"3", "c/": b""}
+        self.folder = write_album(self.root, "album", files)
+
+    def same(self, listing: Listing) -> bool:
+        return same_entries(str(self.root), "album", listing)
+
+    def test_folders(self) -> None:
+        """A listing tells all folders, the album itself by an empty path, with their times and inodes."""
+        folders = dict(self.listing().folders)
+        self.assertEqual(folders.keys(), {b"", b"a", b"a/b", b"c"})
+        for path, stamp in folders.items():
+            about = (self.folder / os.fsdecode(path)).stat()
+            self.assertEqual(stamp, (about.st_mtime_ns, about.st_ctime_ns, about.st_ino))
+
+    def test_nothing_happened(self) -> None:
+        """As long as nothing happens the entries are the same, also of an empty album."""
+        write_album(self.root, "empty", {})
+        self.assertTrue(self.same(self.listing()))
+        self.assertTrue(same_entries(str(self.root), "empty", self.listing("empty")))
+
+    def test_written_in_place(self) -> None:
+        """What happens to the files themselves does not count."""
+        listing = self.listing()
+        (self.folder / "a/2.jpg").write_bytes(b"another")
+        os.utime(self.folder / "1.jpg", ns=(0, 0))
+        (self.folder / "1.jpg").chmod(0o600)
+        self.assertTrue(self.same(listing))
+
+    def test_every_change(self) -> None:
+        """Whatever comes, goes or is renamed, at any depth, shows at once, until the next listing."""
+        album, root = self.folder, self.root
+        changes: list[Callable[[], object]] = [
+            (album / "4.jpg").touch,
+            (album / "a/b/5.jpg").touch,
+            (album / "4.jpg").unlink,
+            lambda: (album / "1.jpg").rename(album / "6.jpg"),
+            lambda: (album / "a/2.jpg").rename(album / "6.jpg"),
+            (album / "a/new").mkdir,
+            (album / "a/new").rmdir,
+            lambda: (album / "a").rename(album / "d"),
+            lambda: (album / "c").rename(root / "elsewhere"),
+            lambda: (root / "elsewhere").rename(album / "c"),
+        ]
+        for number, change in enumerate(changes):
+            listing = self.listing()
+            change()
+            self.assertFalse(self.same(listing), number)
+            self.assertTrue(self.same(self.listing()), number)
+
+    def test_times_are_no_proof(self) -> None:
+        """A folder's modification time can be set: what came before that shows nevertheless."""
+        listing = self.listing()
+        about = (self.folder / "a").stat()
+        (self.folder / "a/4.jpg").touch()
+        os.utime(self.folder / "a", ns=(about.st_atime_ns, about.st_mtime_ns))
+        self.assertFalse(self.same(listing))
+
+    def test_other_folder(self) -> None:
+        """Another folder in an album's place, or in that of one in it, is not the same, nor a link to it."""
+        for path in ("album", "album/a"):
+            for link in (False, True):
+                listing, place, aside = self.listing(), self.root / path, self.root / "aside"
+                place.rename(aside)
+                if link:
+                    place.symlink_to(aside.resolve())
+                else:
+                    copytree(aside, place)
+                self.assertFalse(self.same(listing), (path, link))
+                (place.unlink if link else lambda place=place: rmtree(place))()
+                aside.rename(place)
+
+    def test_gone(self) -> None:
+        """An album that is gone has not the same entries; nothing is raised."""
+        listing = self.listing()
+        rmtree(self.folder)
+        self.assertFalse(self.same(listing))
+        self.folder.touch()
+        self.assertFalse(self.same(listing))
+
+    def test_not_told(self) -> None:
+        """A listing that does not tell folders is never up to date."""
+        self.assertFalse(self.same(evolve(self.listing(), folders=())))
+
+    def test_restless(self) -> None:
+        """The next change of a folder that changed within the last tick may not show: it is not told."""
+        changed = self.listing().changed_ns
+        for ago, told in ((TICK_NS, True), (TICK_NS - 1, False), (-(10**12), False)):
+            now = changed + ago
+            listing = list_album(str(self.root), "album", partial(int, now), lambda _: None)
+            self.assertEqual(self.same(listing), told)
+
+    def test_restless_files(self) -> None:
+        """Only folders matter: a file that changes all the time does not keep them from being told."""
+        changed = self.listing().changed_ns
+        os.utime(self.folder / "1.jpg", ns=(0, 0))
+        restless = self.listing().changed_ns
+        self.assertGreater(restless, changed)
+        listing = list_album(str(self.root), "album", lambda: changed + TICK_NS, lambda _: None)
+        self.assertTrue(self.same(listing))
 
 
 class LookingAgainTests(WalkingCase):

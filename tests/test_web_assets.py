@@ -4,14 +4,19 @@ Tests of the stylesheet and the script: their types, and how browsers keep them.
 
 from __future__ import annotations
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from .filesupport import FilesSite
 from .sitesupport import Browser, Page, leads_to
 
+_SCRIPTS = ("parts", "sending", "previews", "lightbox", "files", "upload", "gallery")
+
 _ASSETS = {
     "/static/style.css": "text/css; charset=utf-8",
-    "/static/files.js": "text/javascript; charset=utf-8",
+    "/static/gallery.css": "text/css; charset=utf-8",
+    **{f"/static/{name}.js": "text/javascript; charset=utf-8" for name in _SCRIPTS},
 }
 
 
@@ -44,12 +49,22 @@ class AssetsTests(SynchronousTestCase):
     def test_address(self) -> None:
         """Pages ask for the version that they need: the address tells it."""
         browser = Browser(self.site).sign_in()
-        for target in ("/", "/files/"):
+        for target in ("/", "/files/", "/gallery/", "/upload/"):
             page = Page(browser.get(target))
             for link in [*page.all("link", rel="stylesheet"), *page.all("script")]:
                 address = leads_to(target, link.get("href") or link.get("src"))
                 answer = self.site.ask("GET", address, key=None)
                 self.assertEqual(f'"{address.partition("?v=")[2]}"', answer.headers["ETag"])
+
+    def test_imports(self) -> None:
+        """A script imports others by the address of their version, and so it is another one with them."""
+        for name in _SCRIPTS:
+            script = self.site.ask("GET", f"/static/{name}.js", key=None).body.decode()
+            imported = re.findall(r'from "\./([^"]*)"', script)
+            self.assertEqual(len(imported), len(re.findall(r"^import|\bimport\(", script, re.MULTILINE)))
+            for address in imported:
+                answer = self.site.ask("GET", f"/static/{address}", key=None)
+                self.assertEqual(answer.headers["ETag"], f'"{address.partition("?v=")[2]}"', (name, address))
 
     def test_nothing_else(self) -> None:
         """Nothing else is in that folder, nor by any other spelling outside of it."""
@@ -65,17 +80,18 @@ class AssetsTests(SynchronousTestCase):
         ):
             self.assertEqual(self.site.ask("GET", f"/static/{name}", key=None).status, 404, name)
 
-    def test_script_makes_no_markup(self) -> None:
-        """The script writes text, never markup: what a file is called can't become an element."""
-        script = self.site.ask("GET", "/static/files.js", key=None).body.decode()
-        for word in (
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "eval(",
-            "new Function",
-        ):
-            self.assertNotIn(word, script)
-        self.assertNotIn("http://", script)
-        self.assertNotIn("https://", script)
+    def test_scripts_make_no_markup(self) -> None:
+        """Scripts write text, never markup: what a file is called can't become an element."""
+        for name in _SCRIPTS:
+            script = self.site.ask("GET", f"/static/{name}.js", key=None).body.decode()
+            for word in (
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "new Function",
+                "http://",
+                "https://",
+            ):
+                self.assertNotIn(word, script, name)

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from fileserve.web.wording import moment, name, size
+from fileserve.web.wording import moment, name, size, taken
 
 #: The classes of characters that turn the writing (UAX 9), and the categories that are no text to be seen.
 _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -71,6 +72,38 @@ class MomentTests(SynchronousTestCase):
         microseconds = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         read = datetime.strptime(moment(microseconds), "%d %b %Y, %H:%M UTC").replace(tzinfo=UTC)
         self.assertEqual(read, at.replace(second=0, microsecond=0))
+
+
+def _zone(minutes: int) -> timezone:
+    return timezone(timedelta(minutes=minutes))
+
+
+class TakenTests(SynchronousTestCase):
+    """When a picture was taken."""
+
+    def test_examples(self) -> None:
+        """The camera's clock, with its offset where that is known."""
+        for text, said in {
+            "2026-11-20T21:52:00": "20 Nov 2026, 21:52",
+            "2026-11-20T21:52:59+01:00": "20 Nov 2026, 21:52 +01:00",
+            "2026-11-20T21:52:00-09:30": "20 Nov 2026, 21:52 -09:30",
+            "2026-11-20T21:52:00+00:00": "20 Nov 2026, 21:52 +00:00",
+            "0001-01-01T00:00:00": "1 Jan 1, 00:00",
+        }.items():
+            self.assertEqual(taken(text), said)
+
+    def test_nonsense(self) -> None:
+        """What is no moment stays as it is, as harmless as a name."""
+        self.assertEqual(taken("some day"), "some day")
+        self.assertEqual(taken("\u202eyad emos"), "\ufffdyad emos")
+
+    @given(st.datetimes(timezones=st.none() | st.integers(-1439, 1439).map(_zone)))
+    def test_read_back(self, at: datetime) -> None:
+        """Python reads the same minute in it, and the same offset."""
+        day, minute, *offset = re.split(r",? (?=[\d+-]+:)", taken(at.isoformat()))
+        self.assertTrue(day.startswith(f"{at.day} "))
+        self.assertEqual(minute, f"{at:%H:%M}")
+        self.assertEqual(offset, [at.isoformat()[-6:]] if at.tzinfo else [])
 
 
 class NameTests(SynchronousTestCase):

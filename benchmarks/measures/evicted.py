@@ -10,17 +10,13 @@ from time import perf_counter
 
 from attrs import frozen
 
+from benchmarks import health
 from benchmarks.bench import Bench
-from benchmarks.client import Address, get, get_for, poll
-from benchmarks.figures import MEBIBYTES_PER_SECOND, MIB, MILLISECONDS, TIMES, below, percentile
+from benchmarks.client import get, get_for
+from benchmarks.figures import MEBIBYTES_PER_SECOND, MIB
 from benchmarks.processes import Server
-from benchmarks.report import NOTHING, Row, Table, judged
+from benchmarks.report import NOTHING, Row, Table
 from benchmarks.slowdisk import CannotSlowDown, slow_disk
-
-P99 = below(50, MILLISECONDS)
-
-INTERVAL = 0.005
-"""Between two requests for ``/healthz``, in seconds."""
 
 SLOW = 5 << 20
 """Of the slow disk, in bytes per second: 256 KiB take 50 ms."""
@@ -42,9 +38,9 @@ def measure(bench: Bench) -> list[Table]:
     """
     seconds = bench.scale.seconds / 2
     with bench.fileserve() as server:
-        get(_health(server))
+        get(health.address(server))
         end = perf_counter() + seconds
-        idle = poll(_health(server), INTERVAL, lambda: perf_counter() < end)
+        idle = health.watched(server, lambda: perf_counter() < end)
     rows: list[Row] = []
     for kind, album in (("large", bench.albums.large()), ("small", bench.albums.small())):
         rows += _rows(f"{kind}, evicted", idle, _evicted(bench, album))
@@ -58,8 +54,7 @@ def measure(bench: Bench) -> list[Table]:
 
 def _notes(bench: Bench) -> str:
     return (
-        f"/healthz is asked for every {INTERVAL * 1e3:g} ms and timed from when it was due; the peer is the "
-        f"idle server. The slow disk gives {MEBIBYTES_PER_SECOND.text(SLOW)}, by blkio.throttle, "
+        f"{health.NOTES} The slow disk gives {MEBIBYTES_PER_SECOND.text(SLOW)}, by blkio.throttle, "
         f"for {bench.scale.seconds:g} s. In brackets: how many answers, and what came from the disk."
     )
 
@@ -84,7 +79,7 @@ def _watch(bench: Bench, server: Server, album: str, runs: int) -> Watch:
         for _ in range(runs):
             bench.albums.out_of_cache(album)
             transfer = pool.submit(get_for, server.album(album), bench.scale.seconds)
-            waits += poll(_health(server), INTERVAL, _until_done(transfer))
+            waits += health.watched(server, _until_done(transfer))
             transfer.result()
     return Watch(waits, server.bytes_read_from_disk() - before)
 
@@ -93,13 +88,5 @@ def _until_done(transfer: Future[int]) -> Callable[[], bool]:
     return lambda: not transfer.done()
 
 
-def _health(server: Server) -> Address:
-    return Address(server.place.admin_port, "/healthz")
-
-
 def _rows(title: str, idle: list[float], watch: Watch) -> Iterator[Row]:
-    for name, share, target in (("p50", 0.5, None), ("p99", 0.99, P99), ("longest", 1.0, None)):
-        ours, theirs = percentile(watch.waits, share), percentile(idle, share)
-        detail = f" ({len(watch.waits):,}; {MIB.text(watch.from_disk)})" if target else ""
-        figures = (MILLISECONDS.text(ours) + detail, MILLISECONDS.text(theirs), TIMES.text(ours / theirs))
-        yield judged(Row(f"{name}, {title}", *figures), ours, target)
+    return health.rows(title, watch.waits, idle, f"{len(watch.waits):,}; {MIB.text(watch.from_disk)}")

@@ -10,14 +10,14 @@ from itertools import islice
 from typing import Any
 
 from attrs import asdict
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, case, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from fileserve.catalogue.database import Catalogue
 from fileserve.catalogue.interfaces import Crcs, IFacts, MemberFacts
-from fileserve.catalogue.schema import facts
+from fileserve.catalogue.schema import facts, pictures
 
 PORTION = 200
 """
@@ -34,6 +34,9 @@ LONGEST_PATH = 2048
 Bytes.  One longer path would make PostgreSQL refuse the whole album: a row of an index holds at most 2704
 bytes there, and the album's name (128) stands in it too.
 """
+
+# What `forget` and `discard` drop.
+_TABLES = (facts, pictures)
 
 
 @implementer(IFacts)
@@ -79,7 +82,7 @@ class Facts:
 
     def albums(self) -> Deferred[Sequence[str]]:
         """
-        See `IFacts.albums`.  One query, which takes a step for each album and not for each fact.
+        See `IFacts.albums`.  Queries that take a step for each album and not for each fact.
         """
         return self._catalogue.read(_albums)
 
@@ -90,6 +93,12 @@ class Facts:
         if keep:
             return self._catalogue.run(_forget, album, frozenset(keep))
         return self._catalogue.together(_forget_all, album)
+
+    def discard(self, album: str, path: bytes) -> Deferred[None]:
+        """
+        See `IFacts.discard`.  It shares a transaction with others that come at the same time.
+        """
+        return self._catalogue.together_rows(_discard, [{"of": album, "gone": path}])
 
 
 def _recall(connection: Connection, album: str) -> Crcs:
@@ -142,22 +151,38 @@ def _describe(
 
 
 def _albums(connection: Connection) -> Sequence[str]:
+    found = {album: None for table in _TABLES for album in _albums_in(connection, table)}
+    return list(found)
+
+
+def _albums_in(connection: Connection, table: Table) -> Sequence[str]:
     # From each album straight to the next one: a plain DISTINCT reads every row of the table.
-    after = select(func.min(facts.c.album).label("album")).cte("albums", recursive=True)
-    following = select(func.min(facts.c.album)).where(facts.c.album > after.c.album).scalar_subquery()
+    after = select(func.min(table.c.album).label("album")).cte("albums", recursive=True)
+    following = select(func.min(table.c.album)).where(table.c.album > after.c.album).scalar_subquery()
     every = after.union_all(select(following).where(after.c.album.is_not(None)))
     return connection.scalars(select(every.c.album).where(every.c.album.is_not(None))).all()
 
 
 def _forget(connection: Connection, album: str, keep: frozenset[bytes]) -> int:
     # The difference is taken here, because neither database takes 100,000 parameters in one statement.
-    known = connection.scalars(select(facts.c.path).where(facts.c.album == album)).all()
-    gone = [{"gone": path} for path in known if path not in keep]
+    paths = [select(table.c.path).where(table.c.album == album) for table in _TABLES]
+    known = {path for query in paths for path in connection.scalars(query)}
+    gone = [{"of": album, "gone": path} for path in sorted(known - keep)]
     if gone:
-        one = delete(facts).where(facts.c.album == album, facts.c.path == bindparam("gone"))
-        connection.execute(one, gone)
+        _discard(connection, gone)
     return len(gone)
 
 
+def _discard(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    for table in _TABLES:
+        one = delete(table).where(table.c.album == bindparam("of"), table.c.path == bindparam("gone"))
+        connection.execute(one, rows)
+
+
 def _forget_all(connection: Connection, album: str) -> int:
-    return connection.execute(delete(facts).where(facts.c.album == album)).rowcount
+    same = exists().where(facts.c.album == album, facts.c.path == pictures.c.path)
+    # What is known of both counts once.
+    both = select(func.count()).select_from(pictures).where(pictures.c.album == album, same)
+    twice = connection.scalars(both).one()
+    deleted = [connection.execute(delete(table).where(table.c.album == album)).rowcount for table in _TABLES]
+    return sum(deleted) - twice

@@ -103,17 +103,26 @@ class IFacts(Interface):
 
     def albums() -> Deferred[Sequence[str]]:
         """
-        Learn of which albums anything is remembered.
+        Learn of which albums anything is remembered, here or in
+        `fileserve.catalogue.pictureinterfaces.IPictures`.
 
         :return: a ``Deferred`` firing with their names.  Fails with `CatalogueUnavailable`.
         """
 
     def forget(album: str, keep: Collection[bytes]) -> Deferred[int]:
         """
-        Drop what is remembered of members that are no longer there.
+        Drop what is remembered of members that are no longer there, also in
+        `fileserve.catalogue.pictureinterfaces.IPictures`.
 
         :param keep: the paths that are still there; read before this returns.
         :return: a ``Deferred`` firing with the number of paths forgotten.  Fails with `CatalogueUnavailable`.
+        """
+
+    def discard(album: str, path: bytes) -> Deferred[None]:
+        """
+        Drop what is remembered of one member, as `forget` does; nothing happens where nothing is.
+
+        :return: fails with `CatalogueUnavailable`.
         """
 
 

@@ -23,15 +23,19 @@ from fileserve.catalogue.interfaces import (
     RecordExists,
     StoredFile,
 )
+from fileserve.catalogue.memorypictures import MemoryPictures
 
 
 @implementer(IFacts)
 class MemoryFacts:
     """
     An `IFacts` that never fails, and grows until it is told to forget.
+
+    :param pictures: forgets what this forgets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pictures: MemoryPictures | None = None) -> None:
+        self._pictures = pictures or MemoryPictures()
         self._albums: dict[str, dict[bytes, tuple[str, MemberFacts]]] = {}
 
     def recall(self, album: str) -> Deferred[Crcs]:
@@ -68,7 +72,7 @@ class MemoryFacts:
 
     def albums(self) -> Deferred[Sequence[str]]:
         """See `IFacts.albums`."""
-        return succeed(list(self._albums))
+        return succeed(list(dict.fromkeys([*self._albums, *self._pictures.albums()])))
 
     def forget(self, album: str, keep: Collection[bytes]) -> Deferred[int]:
         """See `IFacts.forget`."""
@@ -76,7 +80,17 @@ class MemoryFacts:
         kept = {path: fact for path, fact in known.items() if path in still_there}
         if kept:
             self._albums[album] = kept
-        return succeed(len(known) - len(kept))
+        gone = (known.keys() - kept.keys()) | set(self._pictures.forget(album, still_there))
+        return succeed(len(gone))
+
+    def discard(self, album: str, path: bytes) -> Deferred[None]:
+        """See `IFacts.discard`."""
+        known = self._albums.get(album, {})
+        known.pop(path, None)
+        if not known:
+            self._albums.pop(album, None)
+        self._pictures.discard(album, path)
+        return succeed(None)
 
 
 @implementer(IFiles)

@@ -44,7 +44,8 @@ class IPictures(Interface):
 
     def known(album: str) -> Deferred[Collection[tuple[bytes, str]]]:
         """
-        Learn which members were looked at.
+        Learn which members need not be looked at again. Pictures that could not be opened, and can be once
+        somebody installs the decoder (`fileserve.pictures.formats.OPTIONAL`), do.
 
         :return: fires with a set of (path, version) that the caller owns.  Fails with `CatalogueUnavailable`.
         """

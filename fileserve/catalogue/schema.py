@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Identity,
     Index,
@@ -73,6 +74,41 @@ files = Table(
     UniqueConstraint("short_name"),
     Index(None, "status", "seq"),
     sqlite_autoincrement=True,
+)
+
+# What was seen at the heads of members: of pictures, and that others are none.
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("album", Text, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    # Some formats have room for more than 32 bits.
+    Column("width", BigInteger),
+    Column("height", BigInteger),
+    Column("orientation", Integer),
+    Column("maker", Text),
+    Column("model", Text),
+    # As in `fileserve.pictures.facts.PictureFacts`.
+    Column("taken", Text),
+    Column("located", Boolean),
+    PrimaryKeyConstraint("album", "path"),
+    sqlite_with_rowid=False,
+)
+
+# Uploads into albums that may hold the same bytes only once.
+claims = Table(
+    "claims",
+    metadata,
+    Column("album", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    # The process (`fileserve.identity`) that takes them in.
+    Column("owner", Text, nullable=False),
+    # Microseconds since 1970-01-01 UTC.
+    Column("since_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("album", "sha256"),
+    sqlite_with_rowid=False,
 )
 
 # Places in the store where bytes may lie that belong to no file.

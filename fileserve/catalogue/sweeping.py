@@ -29,9 +29,17 @@ async def forget_gone(
     albums = await facts.albums()
     for start in range(0, len(albums), portion):
         some = albums[start : start + portion]
-        there = await exists(some)
+        there = await exists([_stored(album) for album in some])
         for album in some:
-            if album not in there:
+            if _stored(album) not in there:
                 await facts.forget(album, ())
                 forgotten += 1
     return forgotten
+
+
+def _stored(album: str) -> str:
+    """
+    The album in the store of which something is remembered. What is behind a question mark says in which
+    way it is looked at.
+    """
+    return album.partition("?")[0]

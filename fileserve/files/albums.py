@@ -12,14 +12,17 @@ from urllib.parse import quote
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.logger import Logger
 
-from fileserve.catalogue.interfaces import MemberFacts
+from fileserve.catalogue.interfaces import CatalogueUnavailable, MemberFacts
+from fileserve.catalogue.pictureinterfaces import IPictures, Seen
 from fileserve.http.answers import as_json, nothing
 from fileserve.http.conditions import Outcome, evaluate
 from fileserve.http.refusal import Refusal
 from fileserve.http.representation import conditions_of, entity_tag
 from fileserve.http.request import Request
 from fileserve.http.shield import shielded
+from fileserve.pictures.facts import PictureFacts
 from fileserve.storage.errors import FileExists, MemberChanged, NoSuchAlbum, NoSuchFile
 from fileserve.storage.held import InThread
 from fileserve.storage.interfaces import IFileStore, Member
@@ -29,9 +32,11 @@ from fileserve.storage.names import safe_name
 from .contents import Contents
 from .downloads import GONE, Downloads
 from .intake import Arrived, Intake, Taken
+from .members import Removes
 from .parameters import number, require_whole
 from .stored import timestamp
-from .uploads import Uploads
+
+_log = Logger(namespace="fileserve.files")
 
 #: Members on a page, unless a request says how many, and at the most.
 _PAGE, _LONGEST_PAGE = 1000, 1000
@@ -45,12 +50,12 @@ _NO_ALBUM = "There is no such album."
 @frozen
 class Taking:
     """
-    What takes files in.
+    What takes files in, and removes them.
     """
 
     intake: Intake
-    #: Knows the files that have a short name, which is the name of an album too.
-    uploads: Uploads
+    #: Removes members.
+    remove: Removes
 
 
 class AlbumApi:
@@ -61,13 +66,20 @@ class AlbumApi:
     """
 
     def __init__(
-        self, store: IFileStore, in_thread: InThread, contents: Contents, taking: Taking, downloads: Downloads
+        self,
+        store: IFileStore,
+        in_thread: InThread,
+        contents: Contents,
+        pictures: IPictures,
+        taking: Taking,
+        downloads: Downloads,
     ) -> None:
         self._store = store
         self._in_thread = in_thread
         self._contents = contents
+        self._pictures = pictures
         self._intake = taking.intake
-        self._uploads = taking.uploads
+        self._remove = taking.remove
         self._downloads = downloads
         self._listing = DeferredSemaphore(_LISTINGS)
 
@@ -85,13 +97,24 @@ class AlbumApi:
         except (BadKey, NoSuchAlbum):
             raise Refusal(404, _NO_ALBUM) from None
         more, page = len(page) > limit, page[:limit]
-        facts = await self._contents.remembered(album, page)
+        facts, seen = await self._contents.remembered(album, page), await self._seen(album, page)
         answer = {
             "album": album,
-            "members": [_described(member, facts.get((member.path, member.version))) for member in page],
+            "members": [
+                _described(member, facts.get(version), seen.get(version))
+                for member in page
+                for version in [(member.path, member.version)]
+            ],
             "next": _cursor(page[-1].path) if more else None,
         }
         return as_json(request, answer)
+
+    async def _seen(self, album: str, members: Sequence[Member]) -> Seen:
+        try:
+            return await self._pictures.describe(album, [member.path for member in members])
+        except CatalogueUnavailable as error:
+            _log.warn("Pictures are not looked up: {why}", why=error)
+            return {}
 
     def _page(self, album: str, after: bytes, limit: int) -> Deferred[list[Member]]:
         listing = self._store.list(album)
@@ -161,16 +184,12 @@ class AlbumApi:
             present = await self._store.stat(album, path)
             _require(request, present)
             version = present.version if request.getHeader(b"If-Match") is not None else None
-            await shielded(self._delete(album, path, version))
+            await self._remove(album, path, version)
         except NoSuchFile:
             raise Refusal(404, GONE) from None
         except MemberChanged:
             raise Refusal(412, "Meanwhile the file is another one.") from None
         return nothing(request)
-
-    async def _delete(self, album: str, path: bytes, version: str | None) -> None:
-        if not await self._uploads.remove_member(album, path, version):
-            await self._store.delete(album, path, version)
 
 
 def _cursor(path: bytes) -> str:
@@ -195,7 +214,9 @@ def _first(members: Sequence[Member], after: bytes, limit: int) -> list[Member]:
     return nsmallest(limit, (member for member in members if member.path > after))
 
 
-def _described(member: Member, facts: MemberFacts | None) -> dict[str, Any]:
+def _described(
+    member: Member, facts: MemberFacts | None, picture: PictureFacts | None = None
+) -> dict[str, Any]:
     """
     A member as the API answers it; ``url`` is relative to its album's address.
     """
@@ -204,13 +225,17 @@ def _described(member: Member, facts: MemberFacts | None) -> dict[str, Any]:
         "size": member.size,
         "modified_at": timestamp(member.mtime_ns // 1000),
         "etag": entity_tag(member).decode(),
-        "file_type": facts.media_type if facts else None,
+        "file_type": _media_type(facts, picture),
         "sha256": facts.sha256 if facts else None,
         "crc32": f"{facts.crc32:08x}" if facts else None,
-        "width": None,
-        "height": None,
+        "width": picture.width if picture else None,
+        "height": picture.height if picture else None,
         "url": quote(member.path),
     }
+
+
+def _media_type(*known: MemberFacts | PictureFacts | None) -> str | None:
+    return next((facts.media_type for facts in known if facts and facts.media_type), None)
 
 
 def _text(path: bytes) -> str:

@@ -55,16 +55,24 @@ class Uploads:
     file that was added or removed.
 
     :param now_us: tells microseconds since 1970 UTC.
+    :param removed: told the SHA-256 of a file that is gone, for whoever keeps something made of it.
     """
 
     def __init__(
-        self, store: IFileStore, files: IFiles, facts: IFacts, intake: Intake, now_us: Callable[[], int]
+        self,
+        store: IFileStore,
+        files: IFiles,
+        facts: IFacts,
+        intake: Intake,
+        now_us: Callable[[], int],
+        removed: Callable[[str], object] = lambda sha256: None,
     ) -> None:
         self._store = store
         self._files = files
         self._facts = facts
         self._intake = intake
         self._now_us = now_us
+        self._removed = removed
         self._left: list[_Place] = []
         #: Ours, and no leftovers; counted only until leftovers were looked for.
         self._begun: set[_Place] | None = set()
@@ -199,6 +207,7 @@ class Uploads:
             raise
         forgotten = self._facts.forget(file.short_name, ())
         forgotten.addErrback(lambda failure: _log.warn("Facts are left: {why}", why=failure.type))
+        self._removed(file.sha256)
         self._try_again()
 
     async def recover(self) -> None:

@@ -22,6 +22,26 @@ _BEGINNINGS: Sequence[tuple[bytes, str]] = (
     # Bytes 6 to 9 are zero; the size of the second header tells the version (2 is OS/2's).
     (rb"BM....\0{4}..\0\0[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", "image/bmp"),
     (rb"P[1-6](?:\s|#[^\n]*\n)+[0-9]{1,7}(?:\s|#[^\n]*\n)+[0-9]{1,7}\s", "image/x-portable-anymap"),
+    (
+        # Xlib, XWriteBitmapFile: a piece of C. What reads it asks for the brackets to be empty.
+        (
+            rb"(?:/\*[^\0]{0,512}?\*/)?\s{0,9}#define \w{0,99}_width[ \t]+[0-9]{1,5}\s+"
+            rb"#define \w{0,99}_height[ \t]+[0-9]{1,5}\s+"
+            rb"(?:#define \w{0,99}_[xy]_hot[ \t]+[0-9]{1,5}\s+){0,2}"
+            rb"(?:static[ \t]+)?(?:unsigned[ \t]+)?(?:char|short)[ \t]+\w{0,99}_bits\[\] = \{"
+        ),
+        "image/x-xbitmap",
+    ),
+    # The SGI Image File Format 0.97: magic, storage, bytes a channel, dimensions, x, y and z, the least and
+    # the most, four unused bytes, 80 of a name, and the kind of map.
+    (rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03].{4}\0.{93}\0\0\0[\0-\x03]", "image/x-sgi"),
+    # rasterfile(5) of SunOS: magic, width, height, depth, length, type, the map's type, and its length.
+    (
+        rb"\x59\xa6\x6a\x95\0.{3}\0.{3}\0\0\0[\x01\x04\x08\x18\x20].{4}\0\0(?:\0[\0-\x05]|\xff\xff)\0\0\0[\0-\x02]\0\0",
+        "image/x-sun-raster",
+    ),
+    # OpenEXR File Layout: magic, version 2, four flags, and the name of the first attribute.
+    (rb"\x76\x2f\x31\x01\x02[\0-\x1e]\0\0[A-Za-z]", "image/x-exr"),
     (rb"%PDF-[12]\.[0-9]", "application/pdf"),  # ISO 32000 7.5.2
     (rb"RIFF....WAVE", "audio/wav"),
     (rb"RIFF....AVI ", "video/x-msvideo"),

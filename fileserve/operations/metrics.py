@@ -16,6 +16,7 @@ _GAUGES = {
     "fileserve_reactor_lag_seconds": "Greatest delay of the event loop within the last minute.",
     "fileserve_disk_queue": "Pieces of work that wait for a thread of the disk.",
     "fileserve_catalogue_queue": "Pieces of work that wait for a thread of the database.",
+    "fileserve_pictures_queue": "Pictures that wait for a process to look at them, or to make a preview.",
     "fileserve_connections": "Open connections.",
 }
 

@@ -23,7 +23,7 @@ class PictureFacts:
     height: int | None = None
     #: 1 to 8, as in EXIF (CIPA DC-008, tag 0x0112).
     orientation: int | None = None
-    #: Tidied: no blanks around, no maker's name once more in the model's.
+    #: Tidied, at most 100 characters. `fileserve.pictures.camera.name` makes one name of both.
     maker: str | None = None
     model: str | None = None
     #: When it was taken, by the camera's clock: ``2026-11-20T21:52:00``, with the offset behind it where the

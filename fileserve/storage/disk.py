@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from zope.interface import implementer
 
 from .abandoned import remove_abandoned
+from .abilities import ITellsChanges
 from .diskreader import DiskReader
 from .draft import Draft
 from .folders import Place, existing, store_errors
@@ -22,14 +23,17 @@ from .incoming import Incoming
 from .interfaces import IFileStore, IIncoming, Listing, Member
 from .patience import Patience
 from .together import Together
-from .walk import list_album, open_album
+from .walk import list_album, open_album, same_entries
 
 #: Changes of one member happen one after the other, in this process; so many
 #: members, by chance, share a lock and wait for each other.
 _LOCKS = 64
 
+#: So many folders are looked at as a single file is.
+_FEW_FOLDERS = 16
 
-@implementer(IFileStore)
+
+@implementer(IFileStore, ITellsChanges)
 class DiskStore:
     """
     Serves the albums below one folder.
@@ -59,6 +63,14 @@ class DiskStore:
         List an album, in a thread.
         """
         return self._in_thread(list_album, self._root, album)
+
+    def same_entries(self, album: str, listing: Listing) -> Deferred[bool]:
+        """
+        See whether an album still has the entries that were listed: by its folders' times of change.
+        """
+        few = len(listing.folders) <= _FEW_FOLDERS
+        look = self._look if few else self._in_thread
+        return look(same_entries, self._root, album, listing)
 
     def reader(self, album: str) -> DiskReader:
         """

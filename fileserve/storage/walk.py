@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from attrs import evolve
+
 from .errors import NoSuchAlbum, Unreadable
 from .interfaces import Folder, Listing, Member
 from .keys import is_member_name
@@ -46,7 +48,8 @@ def list_album(
     List an album. Blocks: for a thread.
 
     An album that changed within the last tick of the clock is looked at again
-    after it, so that any later change shows in a member's version.
+    after it, so that any later change shows in a member's version, and in
+    `Listing.folders`; of an album that did not rest these are not told.
 
     :raise NoSuchAlbum: there is no such folder.
     :raise Unreadable: a folder or member in it can't be read.
@@ -61,7 +64,34 @@ def list_album(
         # from another clock, and waiting would not bring it nearer.
         if not began - TICK_NS < listing.changed_ns <= now_ns():
             break
+    if any(changed > began - TICK_NS for _, (_, changed, *_) in listing.folders):
+        listing = evolve(listing, folders=())
     return listing
+
+
+def same_entries(root: str, album: str, listing: Listing) -> bool:
+    """
+    See whether an album's folders are those that were listed, and nothing came into them or went.
+
+    Where another folder has its name, or that of one above it, change time and inode are others.
+    """
+    try:
+        descriptor = open_album(root, album)
+    except (NoSuchAlbum, Unreadable):
+        return False
+    try:
+        return bool(listing.folders) and all(
+            _folder_stamp(os.stat(path or b".", dir_fd=descriptor, follow_symlinks=False)) == stamp
+            for path, stamp in listing.folders
+        )
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _folder_stamp(about: os.stat_result) -> tuple[int, int, int]:
+    return about.st_mtime_ns, about.st_ctime_ns, about.st_ino
 
 
 def open_album(root: str, album: str) -> int:
@@ -84,7 +114,7 @@ def _walk_album(root: str, album: str) -> Listing:
     try:
         walk = _Walk()
         walk.folder(descriptor, b"", 0)
-        return Listing(walk.members, walk.empty_folders, walk.changed_ns)
+        return Listing(walk.members, walk.empty_folders, walk.changed_ns, tuple(walk.folders))
     finally:
         os.close(descriptor)
 
@@ -97,6 +127,7 @@ class _Walk:
     def __init__(self) -> None:
         self.members: list[Member] = []
         self.empty_folders: list[Folder] = []
+        self.folders: list[tuple[bytes, tuple[int, int, int]]] = []
         self.changed_ns = 0
 
     def folder(self, descriptor: int, prefix: bytes, depth: int) -> None:
@@ -106,6 +137,8 @@ class _Walk:
         before = len(self.members)
         about = os.fstat(descriptor)
         self.changed_ns = max(self.changed_ns, about.st_ctime_ns)
+        # As it was before its entries were read: what changes meanwhile shows later.
+        self.folders.append((prefix[:-1], _folder_stamp(about)))
         try:
             names = self._files(descriptor, prefix)
         except OSError as error:

@@ -82,6 +82,19 @@ class Access:
             raise SignInFirst
         self.require_key(request)
 
+    def require_upload_page(self, request: Request) -> None:
+        """
+        Let pass to a page with a form who may send it: see `require_page`.
+        """
+        if not self._open_uploads:
+            self.require_page(request)
+
+    def may_upload(self, request: Request) -> bool:
+        """
+        Whether a page shall offer to upload: to who signed in, or to everybody.
+        """
+        return self._open_uploads or self.has_session(request)
+
     def require_our_pages(self, request: Request) -> None:
         """
         Let pass forms and scripts of our own pages.

@@ -1,5 +1,5 @@
 """
-The files that pages are made with: the stylesheet and the script, kept in memory.
+The files that pages are made with, stylesheets and scripts, kept in memory.
 """
 
 from __future__ import annotations
@@ -14,10 +14,20 @@ from fileserve.http.conditions import Conditions, Outcome, evaluate
 from fileserve.http.representation import conditions_of
 from fileserve.http.request import Request
 
-#: All there are.
+_STYLE = b"text/css; charset=utf-8"
+_SCRIPT = b"text/javascript; charset=utf-8"
+
+#: All there are. A script stands behind those that it imports.
 TYPES = {
-    "style.css": b"text/css; charset=utf-8",
-    "files.js": b"text/javascript; charset=utf-8",
+    "style.css": _STYLE,
+    "gallery.css": _STYLE,
+    "parts.js": _SCRIPT,
+    "sending.js": _SCRIPT,
+    "previews.js": _SCRIPT,
+    "lightbox.js": _SCRIPT,
+    "files.js": _SCRIPT,
+    "upload.js": _SCRIPT,
+    "gallery.js": _SCRIPT,
 }
 
 
@@ -33,6 +43,12 @@ class _Asset:
         """
         return hashlib.sha256(self.body).hexdigest()[:16]
 
+    def versioned(self, name: str) -> str:
+        """
+        A reference to it that no browser takes an older version for.
+        """
+        return f"{name}?v={self.digest}"
+
 
 class Assets:
     """
@@ -41,15 +57,21 @@ class Assets:
 
     def __init__(self) -> None:
         folder = files("fileserve.web").joinpath("static")
-        self._assets = {
-            name: _Asset(media_type, folder.joinpath(name).read_bytes()) for name, media_type in TYPES.items()
-        }
+        self._assets: dict[str, _Asset] = {}
+        for name, media_type in TYPES.items():
+            body = folder.joinpath(name).read_bytes()
+            # What a script imports has its version in its address too.
+            for imported, asset in self._assets.items():
+                body = body.replace(
+                    b'"./%b"' % imported.encode(), b'"./%b"' % asset.versioned(imported).encode()
+                )
+            self._assets[name] = _Asset(media_type, body)
 
     def address(self, name: str) -> str:
         """
         Where one is, from the home page: no browser takes an older version for it.
         """
-        return f"static/{name}?v={self._assets[name].digest}"
+        return "static/" + self._assets[name].versioned(name)
 
     def send(self, request: Request, name: str) -> bytes:
         """

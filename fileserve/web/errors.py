@@ -11,9 +11,7 @@ from http import HTTPStatus
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.http import parse_accept_header
 
 from fileserve.catalogue.interfaces import CatalogueUnavailable
 from fileserve.http.answers import sized
@@ -22,6 +20,7 @@ from fileserve.http.request import Request
 from fileserve.http.sending import cut
 from fileserve.storage.errors import NoSpace, StoreUnavailable
 
+from .accepting import preferred_type
 from .access import SignInFirst
 from .pages import Pages, see_other, sign_in_address
 
@@ -30,9 +29,6 @@ _log = Logger(namespace="fileserve.web")
 #: What people are told of statuses that routing gives; it has no words of its own for them.
 _DETAILS = {404: "There is nothing here.", 405: "This can't be done here."}
 
-
-#: More of the header, in bytes, would take milliseconds to sort; browsers send 150.
-_LONGEST_ACCEPT = 1000
 
 #: What an error keeps of the headers that were set for what it takes the place of.
 _KEPT = frozenset({b"Server", b"Date", b"Referrer-Policy", b"Connection"})
@@ -107,15 +103,25 @@ class Errors:
     def _body(self, request: Request, refusal: Refusal) -> bytes:
         status, detail = refusal.status, refusal.detail
         if request.path.startswith(b"/api/"):
-            problem = {"title": status.phrase, "status": int(status), "detail": detail}
-            return sized(request, b"application/problem+json", json.dumps(problem).encode())
+            return problem(request, refusal)
         request.setHeader(b"Vary", b"Accept")
-        if _prefers_html(request):
+        # Scripts of our pages send and remove pictures by the same addresses as forms.
+        for_scripts = ["application/json"] if request.path.startswith((b"/gallery/", b"/upload/")) else []
+        preferred = preferred_type(request, "text/plain", "text/html", *for_scripts)
+        if preferred == "application/json":
+            return problem(request, refusal)
+        if preferred == "text/html":
             return self._pages.html(request, "error.html", status=status, detail=detail)
         return sized(request, b"text/plain; charset=utf-8", detail.encode())
 
 
-def _prefers_html(request: Request) -> bool:
-    accept = b",".join(request.requestHeaders.getRawHeaders(b"Accept") or [])
-    accepted = parse_accept_header(accept[:_LONGEST_ACCEPT].decode("latin-1"), MIMEAccept)
-    return accepted.best_match(["text/plain", "text/html"]) == "text/html"
+def problem(request: Request, refusal: Refusal, **more: object) -> bytes:
+    """
+    Describe what went wrong to a program (RFC 9457).
+
+    :param more: what else it is told.
+    :return: the body.
+    """
+    status = refusal.status
+    said = {"title": status.phrase, "status": int(status), "detail": refusal.detail, **more}
+    return sized(request, b"application/problem+json", json.dumps(said).encode())

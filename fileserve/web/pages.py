@@ -13,6 +13,7 @@ from fileserve.files.stored import timestamp
 from fileserve.http.answers import nothing, sized
 from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
+from fileserve.pictures.formats import FORMATS
 
 from . import wording
 from .assets import Assets
@@ -26,7 +27,7 @@ _POLICY = (
 
 #: What some pages need besides: their script asks the API, and they show files. Chromium frames a PDF.
 _MORE = {
-    "files.html": b"; connect-src 'self'",
+    **dict.fromkeys(("files.html", "home.html", "gallery.html", "upload.html"), b"; connect-src 'self'"),
     "file.html": b"; connect-src 'self'; media-src 'self'; object-src 'self'; frame-src 'self'",
 }
 
@@ -36,9 +37,10 @@ class Pages:
     Renders pages.
 
     :param signed_in: tells whether a request comes from a browser that signed in; each page says so.
+    :param gallery: whether there is a gallery that everybody may see; each page leads to it.
     """
 
-    def __init__(self, assets: Assets, signed_in: Callable[[Request], bool]) -> None:
+    def __init__(self, assets: Assets, signed_in: Callable[[Request], bool], *, gallery: bool) -> None:
         self._signed_in = signed_in
         self._templates = Environment(
             loader=PackageLoader("fileserve.web"),
@@ -49,9 +51,15 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals["asset"] = assets.address
+        self._templates.globals.update(
+            asset=assets.address, has_gallery=gallery, accepted=accepted_pictures()
+        )
         self._templates.filters.update(
-            size=wording.size, name=wording.name, moment=wording.moment, timestamp=timestamp
+            size=wording.size,
+            name=wording.name,
+            moment=wording.moment,
+            taken=wording.taken,
+            timestamp=timestamp,
         )
 
     def html(self, request: Request, template: str, **values: object) -> bytes:
@@ -81,6 +89,15 @@ class Pages:
                 request.setHeader(name, value)
         error = None if refusal is None else refusal.detail
         return self.html(request, template, error=error, **values)
+
+
+def accepted_pictures() -> str:
+    """
+    Which files a form for pictures offers to choose (HTML section 4.10.5.1.17): by their extensions too,
+    for systems know no media type of some.
+    """
+    extensions = {f".{extension}" for each in FORMATS.values() for extension in each.extensions}
+    return ",".join(["image/*", *sorted(extensions)])
 
 
 def top(request: Request) -> str:

@@ -5,6 +5,7 @@ All routes of the site in one table, and what every response has in common.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -20,9 +21,13 @@ from .api import Api, FileFeatures
 from .assets import TYPES, Assets
 from .errors import Errors
 from .filespages import FilePages
+from .galleryfeatures import GalleryFeatures
+from .gallerypages import GalleryPages
+from .location import strips_location
 from .pages import Pages
 from .routing import table
 from .signin import SignIn
+from .uploadpages import UploadPages
 
 #: What a host and its port may be spelt with (RFC 3986 section 3.2.2), roughly:
 #: nothing of ours depends on it.
@@ -45,13 +50,28 @@ def _not_found(root: Root, request: Request, failure: Failure) -> bytes:
 
 class Root:
     """
-    The site.
+    The home page, what pages are made with, and archives.
+
+    :param stripped: archives over the view of the store in which no picture says where it was taken.
     """
 
     app = table(_not_found)
 
-    def __init__(self, archives: Archives, assets: Assets, pages: Pages, errors: Errors) -> None:
+    def __init__(
+        self,
+        archives: Archives,
+        stripped: Archives,
+        galleries: GalleryFeatures,
+        access: Access,
+        *,
+        assets: Assets,
+        pages: Pages,
+        errors: Errors,
+    ) -> None:
         self._archives = archives
+        self._stripped = stripped
+        self._galleries = galleries
+        self._access = access
         self._assets = assets
         self._pages = pages
         self.errors = errors
@@ -61,7 +81,12 @@ class Root:
         """
         Say what this server is, to whoever opens it.
         """
-        return self._pages.html(request, "home.html")
+        return self._pages.html(
+            request,
+            "home.html",
+            may_upload=self._access.may_upload(request) and self._galleries.album is not None,
+            max_upload=self._galleries.max_upload,
+        )
 
     @app.route(f"/static/<any({_ASSETS}):name>", methods=["GET"])
     def asset(self, request: Request, name: str) -> bytes:
@@ -75,7 +100,8 @@ class Root:
         """
         An album as a ZIP.
         """
-        return Deferred.fromCoroutine(self._archives.send(request, album))
+        archives = self._stripped if strips_location(request) else self._archives
+        return Deferred.fromCoroutine(archives.send(request, album))
 
     @app.route("/archive/<album>", methods=["GET"])
     def archive_without_slash(self, request: Request, album: str) -> bytes:
@@ -91,22 +117,17 @@ class Root:
 class Front(Resource):
     """
     Stands before the routes: what every response says, and what routing can't take.
+
+    :param below: tables of routes by the first segment of the path; all else is the root's.
     """
 
     isLeaf = True
 
-    def __init__(self, root: Root, api: Api, files: FilePages, sign_in: SignIn, errors: Errors) -> None:
+    def __init__(self, root: Root, below: Mapping[bytes, Resource]) -> None:
         super().__init__()
         self._routes = root.app.resource()
-        signing = sign_in.app.resource()
-        #: Tables by the first segment of the path; all else is the root's.
-        self._below = {
-            b"api": api.app.resource(),
-            b"files": files.app.resource(),
-            b"sign-in": signing,
-            b"sign-out": signing,
-        }
-        self._errors = errors
+        self._below = below
+        self._errors = root.errors
 
     def render(self, request: Request) -> object:
         """
@@ -140,19 +161,26 @@ def _names_a_host(request: Request) -> bool:
     return len(hosts) == 1 and _HOST.fullmatch(hosts[0]) is not None
 
 
-def site(archives: Archives, files: FileFeatures, access: Access) -> Front:
+def site(
+    archives: Archives, stripped: Archives, files: FileFeatures, galleries: GalleryFeatures, access: Access
+) -> Front:
     """
     Put the site together.
 
+    :param stripped: see `Root`.
     :return: its only resource.
     """
     assets = Assets()
-    pages = Pages(assets, access.has_session)
+    pages = Pages(assets, access.has_session, gallery=galleries.album is not None)
     errors = Errors(pages)
-    return Front(
-        Root(archives, assets, pages, errors),
-        Api(files, access, pages, errors),
-        FilePages(files, access, pages, errors),
-        SignIn(access, pages, errors),
-        errors,
-    )
+    sign_in = SignIn(access, pages, errors).app.resource()
+    root = Root(archives, stripped, galleries, access, assets=assets, pages=pages, errors=errors)
+    below = {
+        b"api": Api(files, access, pages, errors).app.resource(),
+        b"files": FilePages(files, access, pages, errors).app.resource(),
+        b"gallery": GalleryPages(galleries, access, pages, errors).app.resource(),
+        b"upload": UploadPages(galleries, access, pages, errors).app.resource(),
+        b"sign-in": sign_in,
+        b"sign-out": sign_in,
+    }
+    return Front(root, below)

@@ -58,5 +58,22 @@ def moment(microseconds: int) -> str:
 
     :param microseconds: since 1970 UTC.
     """
-    at = _EPOCH + timedelta(microseconds=microseconds)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M} UTC"
+    return f"{_minute(_EPOCH + timedelta(microseconds=microseconds))} UTC"
+
+
+def taken(text: str) -> str:
+    """
+    When a picture was taken, to the minute, by the camera's clock: ``20 Nov 2026, 21:52 +01:00``.
+
+    :param text: as `fileserve.pictures.facts.PictureFacts` has it. What can't be read as such stays as it is.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return name(text)
+    offset = at.isoformat()[len(at.replace(tzinfo=None).isoformat()) :]
+    return f"{_minute(at)} {offset}".rstrip()
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}, {at:%H:%M}"

@@ -59,7 +59,8 @@ class BrowserCase(TestCase):
         except ImportError:
             missing("playwright is not installed")
         self.state = folder(self)
-        self.server: Server = start(self, folder(self), state=self.state)
+        self.root = folder(self)
+        self.server: Server = start(self, self.root, state=self.state)
         self.base = f"http://127.0.0.1:{self.server.port}/"
         self.key = (self.state / "upload-key").read_text().strip()
         self.complaints: list[str] = []
@@ -249,7 +250,7 @@ class ScriptTests(BrowserCase):
         page.keyboard.press("Enter")
         self.wait_for_rows(page, 1)
         reached = []
-        for _ in range(8):
+        for _ in range(9):
             page.keyboard.press("Tab")
             focused = page.locator(":focus")
             reached.append(
@@ -258,7 +259,7 @@ class ScriptTests(BrowserCase):
             self.assertEqual(
                 focused.evaluate("each => getComputedStyle(each).outlineStyle"), "solid", reached
             )
-        for name in ("Files", "Sign out", "file", "notes.txt", "Download notes.txt", "Delete notes.txt"):
+        for name in ("Gallery", "Files", "Sign out", "file", "notes.txt", "Delete notes.txt"):
             self.assertIn(name, reached)
         page.get_by_role("link", name="Delete notes.txt").focus()
         page.keyboard.press("Enter")

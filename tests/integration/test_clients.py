@@ -56,7 +56,12 @@ class LeavingTests(SynchronousTestCase):
         :return: what descriptors lead to that stay open, without the catalogue's, of which each of its few
             threads has its own.
         """
-        gauges = ("fileserve_connections", "fileserve_open_transfers", "fileserve_disk_queue")
+        gauges = (
+            "fileserve_connections",
+            "fileserve_open_transfers",
+            "fileserve_disk_queue",
+            "fileserve_pictures_queue",
+        )
         eventually(lambda: not any(map(self.server.metric, gauges)), "the last transfer to end")
         return eventually(self.only_listening, "the last connection to be closed")
 

@@ -102,6 +102,8 @@ class ProxyContract(Contract):
         """The home page, its stylesheet, the redirect and errors come through; nothing else is passed on."""
         self.assertEqual(self.get("/").status, 200)
         self.assertEqual(self.get("/static/style.css").status, 200)
+        self.assertEqual(self.get(f"/gallery/{ALBUM}/").status, 200)
+        self.assertEqual(self.get(f"/upload/{ALBUM}/", "POST").status, 401)
         redirect = self.get(TARGET.rstrip("/"))
         self.assertEqual((redirect.status, redirect["Location"]), (308, f"{ALBUM}/"))
         gone = self.get("/archive/unknown/")
@@ -163,9 +165,11 @@ class ProxyContract(Contract):
 
     def test_secret_in_no_log(self) -> None:
         """Neither log has the secret name whole."""
-        for target in (TARGET, TARGET + "?file=1.jpg", TARGET.rstrip("/"), TARGET + "x", f"/{ALBUM}"):
+        archives = (TARGET, TARGET + "?file=1.jpg", TARGET.rstrip("/"), TARGET + "x", f"/{ALBUM}")
+        pictures = (f"/gallery/{ALBUM}/", f"/gallery/{ALBUM}/original/1.jpg", f"/upload/{ALBUM}/")
+        for target in (*archives, *pictures):
             self.get(target)
-        eventually(lambda: self.nginx.accesses.count("\n") == 5, "the access log")
+        eventually(lambda: self.nginx.accesses.count("\n") == 8, "the access log")
         for log in (self.nginx.accesses, self.server.log, self.nginx.errors):
             self.assertNotIn(ALBUM, log)
 

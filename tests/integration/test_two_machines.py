@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -16,6 +17,8 @@ from tests.postgres import fresh_database
 from tests.s3server import OWNER, S3Server, new_server
 
 from .clients import eventually
+from .gallerypage import Page
+from .gallerysite import FORM, UPLOAD, Field, form, original, photo
 from .server import Server, folder, start
 
 _KEY = "a-key-that-both-of-them-know"
@@ -93,6 +96,55 @@ class TwoMachinesTests(SynchronousTestCase):
             self.assertEqual({name: opened.read(name) for name in opened.namelist()}, contents)
         part = self.other.ask("/archive/holiday/", Range="bytes=1000-5000000")
         self.assertEqual((part.status, part.body), (206, archive.body[1000:5_000_001]))
+
+    def upload(self, server: Server, data: bytes, name: str) -> int:
+        """Send a picture to the gallery; the status."""
+        return server.ask(UPLOAD, "POST", form(Field("file", data, name)), **_BEARER, **FORM).status
+
+    def shown(self, server: Server) -> Page:
+        """The page of the gallery."""
+        return Page("/gallery/", server.ask("/gallery/").body.decode())
+
+    def test_same_picture_at_both(self) -> None:
+        """S3-W13: of the same picture that comes to both at once one is stored, and one is told so."""
+        for turn in range(10):
+            data = photo(turn)
+            with ThreadPoolExecutor(2) as pool:
+                coming = [
+                    pool.submit(self.upload, server, data, f"{turn}-{number}.jpg")
+                    for number, server in enumerate((self.one, self.other))
+                ]
+                self.assertEqual(sorted(each.result() for each in coming), [201, 409])
+        for server in (self.one, self.other):
+            self.assertEqual(len(self.shown(server).originals), 10)
+            self.assertEqual(self.upload(server, photo(3), "again.jpg"), 409)
+
+    def test_gallery(self) -> None:
+        """A picture that one took in is shown, previewed and removed by the other, and gone for both."""
+        self.assertEqual(self.upload(self.one, photo(1, 900, 600), "1.jpg"), 201)
+        self.assertEqual(self.upload(self.other, photo(2, 900, 600), "1.jpg"), 201)
+        first, second = original("1.jpg"), original("1 (2).jpg")
+        for server in (self.one, self.other):
+            page = self.shown(server)
+            self.assertEqual(set(page.originals), {first, second})
+            self.assertIn("NIKON D850", page.text)
+            self.assertEqual(server.ask(first).body, photo(1, 900, 600))
+            for preview in page.previews:
+                answer = server.ask(preview, Accept="image/webp")
+                self.assertEqual((answer.status, answer["Content-Type"]), (200, "image/webp"))
+                self.assertIn("immutable", answer["Cache-Control"])
+        self.assertEqual(self.other.ask(first, "DELETE", **_BEARER).status, 204)
+        for server in (self.one, self.other):
+            self.assertEqual(self.shown(server).originals, [second])
+            self.assertEqual(server.ask(first).status, 404)
+            self.assertEqual(server.ask(first.replace("original", "preview/320")).status, 404)
+        stripped = self.one.ask(f"{second}?location=strip")
+        self.assertEqual(stripped.status, 200)
+        self.assertEqual(len(stripped.body), len(photo(2, 900, 600)))
+        self.assertNotEqual(stripped.body, photo(2, 900, 600))
+        archives = [server.ask("/archive/gallery/?location=strip") for server in (self.one, self.other)]
+        self.assertEqual(archives[0].body, archives[1].body)
+        self.assertIn(stripped.body, archives[0].body)
 
     def test_s3_away(self) -> None:
         """While S3 is away requests that need it get 503; once it is back all is as before."""

@@ -16,7 +16,7 @@ from tests.integration.server import PROJECT, folder, need
 DEPLOY = PROJECT / "docs" / "deploy"
 
 # What the handbook promises (docs/operators.rst).
-MOST_EXPOSURE = 0.9
+MOST_EXPOSURE = 1.1
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:

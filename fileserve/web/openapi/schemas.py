@@ -54,7 +54,11 @@ _TYPE = text("The media type, judged by the content.", pattern="^[a-z]+/[a-z0-9.
 _SUM = text("Of the bytes, in hexadecimal digits.", pattern="^[0-9a-f]{64}$")
 _CRC = text("CRC-32 of the bytes, in hexadecimal digits.", pattern="^[0-9a-f]{8}$")
 _MOMENT = text("RFC 3339, in UTC.", format="date-time")
-_PIXELS: Piece = {"type": "integer", "minimum": 1, "description": "Pixels; null where that is not known."}
+_PIXELS: Piece = {
+    "type": "integer",
+    "minimum": 1,
+    "description": "Pixels of a picture as it is shown, upright; null of one that was not looked at yet.",
+}
 
 SHORT_NAME_TEXT = text(
     "The secret name of a stored file, which is the permission to read it.",
