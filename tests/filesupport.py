@@ -193,7 +193,9 @@ class FilesSite:
         linking = Linking(LinkSigner(self.keys.link_keys), self.clock.seconds)
         api = FileApi(self.uploads, self.downloads, self.files, self.store, linking)
         taking = Taking(self.intake, Members(self.store, self.uploads).remove)
-        albums = AlbumApi(self.store, in_thread, self.contents, self.pictures, taking, self.downloads)
+        albums = AlbumApi(
+            self.store, in_thread, self.contents, pictures=self.pictures, taking=taking, downloads=self.downloads
+        )
         excerpts = Excerpts(self.store)
         return FileFeatures(
             self.uploads, self.downloads, api, albums, self.files, excerpts, limits.max_upload

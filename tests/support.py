@@ -219,7 +219,12 @@ def _features(store: IFileStore, facts: IFacts, keys: Keys, now: Callable[[], fl
     downloads = Downloads(store, files, contents, now)
     api = FileApi(uploads, downloads, files, store, Linking(LinkSigner(keys.link_keys), now))
     albums = AlbumApi(
-        store, at_once, contents, MemoryPictures(), Taking(intake, Members(store, uploads).remove), downloads
+        store,
+        at_once,
+        contents,
+        pictures=MemoryPictures(),
+        taking=Taking(intake, Members(store, uploads).remove),
+        downloads=downloads,
     )
     return FileFeatures(uploads, downloads, api, albums, files, Excerpts(store), limits.max_upload)
 

@@ -72,7 +72,7 @@ class ForgetGoneTests(SynchronousTestCase):
         self.assertEqual(store.asked, [["a", "b"], ["c", "d"], ["e"]])
 
     def test_ways_of_looking(self) -> None:
-        """What is remembered of an album looked at in some way goes when the album itself goes, and not before."""
+        """What is remembered of some view of an album goes when the album itself goes, and not before."""
         facts = MemoryFacts()
         self.remember(facts, ["a", "a?location=strip", "b", "b?location=strip"])
         store = Store("b")

@@ -471,7 +471,7 @@ class RemovedTests(UploadsCase):
         """The SHA-256 is told once the file is gone, and not where its removal failed."""
         told: list[str] = []
         intake = Intake(self.store, at_once, Limits(1024, 0), lambda: 0.0)
-        self.uploads = Uploads(self.store, self.files, self.facts, intake, lambda: 0, told.append)
+        self.uploads = Uploads(self.store, self.files, self.facts, intake, lambda: 0, removed=told.append)
         kept, gone = self.stored(), self.stored()
         self.store.fails["delete"] = StoreUnavailable("away")
         self.failureResultOf(deferred(self.uploads.remove(kept.short_name)), StoreUnavailable)

@@ -96,6 +96,19 @@ class PreviewCacheTests(CacheCase):
         self.cache.mark(sha256("b"), Why.UNSUPPORTED)
         self.assertIsNone(self.cache.why_not(sha256("b")))
 
+    def test_tried_again(self) -> None:
+        """What a child died of is tried again after a day, also if it is asked for often; the rest is not."""
+        self.cache.mark(sha256("deadly"), Why.DEADLY)
+        self.cache.mark(sha256("broken"), Why.BROKEN)
+        for _ in range(23):
+            self.now += 3600
+            self.assertEqual(self.cache.why_not(sha256("deadly")), Why.DEADLY)
+        self.now += 3600
+        self.assertIsNone(self.cache.why_not(sha256("deadly")))
+        self.assertEqual(self.cache.why_not(sha256("broken")), Why.BROKEN)
+        self.cache.mark(sha256("deadly"), Why.DEADLY)
+        self.assertEqual(self.cache.why_not(sha256("deadly")), Why.DEADLY)
+
     def test_drop(self) -> None:
         """Dropping forgets all that was kept of some bytes, and nothing else; nothing is no error."""
         one = sha256("a")

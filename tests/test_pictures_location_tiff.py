@@ -108,10 +108,11 @@ class BlockTests(SynchronousTestCase):
         self.assertNotIn(b"SECRET", without(data))
 
     def test_dangling(self) -> None:
-        """A pointer to a location that lies outside of the block goes by itself."""
-        for at in (0, 399, 5000):
-            result = without(block((8, ifd((GPS, 4, 1, at)))))
-            self.assertEqual(result[8:26], bytes(18))
+        """A pointer to nowhere goes by itself; to what may have been moved, or cut off, it is refused."""
+        self.assertEqual(without(block((8, ifd((GPS, 4, 1, 0)))))[8:26], bytes(18))
+        for at in (399, 5000):
+            self.refused((8, ifd((GPS, 4, 1, at))), (200, NUMBERS))
+        self.refused((8, ifd((GPS, 4, 1, 100))), (100, ifd((2, 5, 3, 390))))
 
     def test_damaged(self) -> None:
         """Where somebody less strict may find more than is understood, it is refused."""

@@ -70,6 +70,7 @@ class AlbumApi:
         store: IFileStore,
         in_thread: InThread,
         contents: Contents,
+        *,
         pictures: IPictures,
         taking: Taking,
         downloads: Downloads,

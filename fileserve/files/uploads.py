@@ -65,6 +65,7 @@ class Uploads:
         facts: IFacts,
         intake: Intake,
         now_us: Callable[[], int],
+        *,
         removed: Callable[[str], object] = lambda sha256: None,
     ) -> None:
         self._store = store

@@ -26,6 +26,10 @@ _NAME = re.compile(r"[0-9a-f]{64}(-[0-9]+\.(webp|jpeg)|\.none)")
 #: Seconds after which using a file is noted again: writing at each use would cost more than reading.
 _NOTED = 3600
 
+#: Seconds after which it is tried again what a child died of, or did not come to an end with: there may have
+#: been too little memory, or a disk that hung.
+_TRIED_AGAIN = 24 * 60 * 60
+
 #: How much is left when room is made: enough to go on for a while, in percent.
 _KEPT = 90
 
@@ -100,12 +104,16 @@ class PreviewCache:
                 used = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
-        self._note_use(path, used)
         try:
-            return Why(text.decode())
+            why = Why(text.decode())
         except ValueError:
             self._remove(path)
             return None
+        if why is not Why.DEADLY:
+            self._note_use(path, used)
+        elif not 0 <= self._now() - used < _TRIED_AGAIN:
+            return None
+        return why
 
     def keep(self, sha256: str, size: int, kind: str, data: bytes) -> None:
         """

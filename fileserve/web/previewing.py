@@ -53,8 +53,10 @@ class Previewing:
         etag = f'"{version}-{size}-{kind}"'.encode()
         right = request.query.get(b"v") == [version.encode()]
         body = b""
-        # There is no date of the last change, and so no condition on one.
-        condition = Conditions(if_none_match=conditions_of(request).if_none_match)
+        # There is no date of the last change, and so no condition on one; nor, before it is made, on there
+        # being one at all.
+        wanted = conditions_of(request).if_none_match
+        condition = Conditions(if_none_match=None if wanted == b"*" else wanted)
         if evaluate(condition, request.method, etag, 0) is Outcome.NOT_MODIFIED:
             request.setResponseCode(304)
         else:
@@ -62,7 +64,8 @@ class Previewing:
             for name, value in safety_headers(b"image/" + kind.encode()).items():
                 request.setHeader(name, value)
             sized(request, b"image/" + kind.encode(), body)
-        request.setHeader(b"ETag", etag)
+        # Weak: made together with a larger one, or once more by a newer decoder, it has other bytes.
+        request.setHeader(b"ETag", b"W/" + etag)
         request.setHeader(b"Vary", b"Accept")
         request.setHeader(b"Cache-Control", _FOR_EVER if right else _ASK_AGAIN)
         return body

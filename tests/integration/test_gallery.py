@@ -144,7 +144,7 @@ class PageTests(GalleryCase):
         self.assertIn("1.5 GB", self.seen("video/mp4").text)
 
     def test_environment(self) -> None:
-        """S3-F11: the environment says what options say; a start tells the address, and leaves no trace."""
+        """S3-F11: the environment says what options say; a start tells the address."""
         environ = {"FILESERVE_GALLERY": "holiday", "FILESERVE_STRIP_LOCATION": "on"}
         server = GalleryServer(self, environ=environ)
         data = photo()

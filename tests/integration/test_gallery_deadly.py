@@ -65,6 +65,17 @@ class DeadlyTests(TestCase):
         self.assertEqual(self.busy(), [])
         self.assert_lives(watch)
 
+    def test_children_are_killed_while_they_look(self) -> None:
+        """When children die while an album is looked at, all of its pictures are known in the end."""
+        for number in range(20, 1_000):
+            (self.album / f"{number}.jpg").write_bytes(photo(number))
+        self.server.page()
+        for victim in eventually(lambda: children(self.pid), "children"):
+            os.kill(victim, signal.SIGKILL)
+        eventually(lambda: self.server.page() and self.server.looked_at() == 1_000, "facts of all")
+        unknown = self.server.catalogue("SELECT count(*) FROM pictures WHERE width IS NULL")
+        self.assertEqual(unknown, [(0,)])
+
     def test_new_version_of_a_deadly_picture(self) -> None:
         """What is remembered is that version: other bytes under the same name have a preview."""
         path = self.album / "slow.jpg"

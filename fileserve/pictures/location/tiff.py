@@ -147,17 +147,21 @@ class _Structure:
             return
         self._places.add(at)
         directory = yield from read_directory(self._view, at, self._order)
-        if directory is not None:
-            # What tells of the next directory may be missing here, and something else may stand there.
-            self._gone.append(directory.fields)
-            for each in directory.entries:
-                self._take_out(each)
+        if directory is None:
+            raise NotUnderstood("its location is said to be behind its end")
+        # What tells of the next directory may be missing here, and something else may stand there.
+        self._gone.append(directory.fields)
+        for each in directory.entries:
+            self._take_out(each)
 
     def _take_out(self, entry: Entry) -> None:
         if not entry.has_known_type:
             raise NotUnderstood("nobody can tell how long a part of the location is")
-        if not entry.is_inline and entry.value.stop <= self._view.size:
-            self._gone.append(entry.value)
+        if entry.is_inline:
+            return
+        if entry.value.stop > self._view.size:
+            raise NotUnderstood("its location is said to be behind its end")
+        self._gone.append(entry.value)
 
     def _other(self, entry: Entry) -> Steps[None]:
         value = entry.value
