@@ -194,7 +194,12 @@ class FilesSite:
         api = FileApi(self.uploads, self.downloads, self.files, self.store, linking)
         taking = Taking(self.intake, Members(self.store, self.uploads).remove)
         albums = AlbumApi(
-            self.store, in_thread, self.contents, pictures=self.pictures, taking=taking, downloads=self.downloads
+            self.store,
+            in_thread,
+            self.contents,
+            pictures=self.pictures,
+            taking=taking,
+            downloads=self.downloads,
         )
         excerpts = Excerpts(self.store)
         return FileFeatures(

@@ -158,7 +158,7 @@ class StoreTests(SynchronousTestCase):
         refusal = self.failureResultOf(self.view.stat("a", b"film.mp4"), Unstrippable)
         self.assertIn("video/mp4", str(refusal.value))
         self.failureResultOf(self.view.stat("none", b"a.jpg"), NoSuchFile)
-        self.failureResultOf(self.view.stat("none", NOTE), NoSuchAlbum)
+        self.failureResultOf(self.view.stat("none", NOTE), NoSuchFile)
 
     def test_no_album(self) -> None:
         """An album that is not there is not there."""

@@ -138,7 +138,10 @@ class WithoutLocation:
         return _stripped(member)
 
     async def _stat_note(self, album: str, path: bytes) -> Member:
-        seen = await self._look(album)
+        try:
+            seen = await self._look(album)
+        except NoSuchAlbum:
+            raise NoSuchFile("no such file") from None
         if seen.note is None or seen.note.member.path != path:
             raise NoSuchFile("no such file")
         return seen.note.member
