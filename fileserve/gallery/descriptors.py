@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from tempfile import TemporaryFile
 
@@ -15,7 +15,7 @@ from twisted.internet.defer import DeferredSemaphore
 from fileserve.storage.abilities import IDescriptor
 from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.held import Held, InThread
-from fileserve.storage.interfaces import Data, IFileStore, IOpenMember, Member
+from fileserve.storage.interfaces import IFileStore, IOpenMember, Member
 from fileserve.storage.systemcalls import write_all
 
 #: Bytes that are copied at once.
@@ -108,18 +108,18 @@ class Descriptors:
             left = opened.member.size - at
             data = await opened.read(at, min(_WINDOW, left))
             try:
-                await copy.in_background(self._write, copy.descriptor, data, left)
+                await copy.in_background(self._write, copy.descriptor, [data], left)
             except OSError as error:
                 raise _no_copy(error) from None
 
-    def _write(self, descriptor: int, data: Data, left: int) -> None:
+    def _write(self, descriptor: int, pieces: Sequence[bytes], left: int) -> None:
         """
         :param left: bytes still to come, these too.
         """
         about = os.fstatvfs(descriptor)
         if about.f_bavail * about.f_frsize - left < self._least_free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write_all(descriptor, [data])
+        write_all(descriptor, pieces)
 
 
 def _no_copy(error: OSError) -> NoCopy:

@@ -222,8 +222,8 @@ class Order:
         self._begun += 1
         turn = self._listings.acquire()
         run = self._runs[album] = _Run(self._begun, turn)
-        turn.addCallback(lambda _: Deferred.fromCoroutine(self._list_in_turn(album, run.number)))
-        turn.addBoth(self._listed, album, run)
+        listed = turn.addCallback(lambda _: Deferred.fromCoroutine(self._list_in_turn(album, run.number)))
+        listed.addBoth(self._listed, album, run)
         return run
 
     async def _list_in_turn(self, album: str, number: int) -> _Sorted:
