@@ -99,6 +99,7 @@ class _Common:
         settings, store, in_thread = ground.settings, ground.store, ground.disk.run
         self._ground = ground
         self._facts = facts
+        self._rules = UploadRules(settings.photo_max_age, settings.strip_location)
         self._pictures = Pictures(ground.catalogue)
         self._files = Files(ground.catalogue, ground.identity.name, ground.now_us)
         self._contents = Contents(store, facts, in_thread)
@@ -153,6 +154,7 @@ class _Common:
             stripped=Downloads(bare, self._files, contents, ground.now),
             album=settings.gallery,
             max_upload=settings.max_upload,
+            rules=self._rules,
         )
 
     def _picture_uploads(self) -> PictureUploads:
@@ -164,6 +166,6 @@ class _Common:
             self._intake,
             self.workshop,
             Spools(ground.below_state("spool"), ground.disk.run, settings.min_free),
-            wanted=UploadRules(settings.photo_max_age, settings.strip_location),
+            wanted=self._rules,
             now=ground.now,
         )

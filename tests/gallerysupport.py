@@ -150,4 +150,5 @@ def gallery_features(
         stripped=Downloads(WithoutLocation(store, in_thread), MemoryFiles(), stripped, now),
         album=album,
         max_upload=64 * 1024 * 1024,
+        rules=wanted or UploadRules(),
     )

@@ -100,6 +100,19 @@ class ContentsTests(SynchronousTestCase):
             self.successResultOf(self.facts_of(self.member))
         self.assertEqual({event["log_level"].name for event in logs}, {"warn"})
 
+    def test_catalogue_is_locked(self) -> None:
+        """The answer does not wait for the catalogue, nor do others; meanwhile nothing is read again."""
+        locked = self.facts.hold("know")
+        members = [self.store.put("album", b"%d" % n, b"%d" % n) for n in range(5)]
+        for each in members:
+            facts = self.successResultOf(self.facts_of(each))
+            self.store.delete("album", each.path)
+            self.assertEqual(self.successResultOf(self.facts_of(each)), facts)
+        locked.callback(None)
+        found = self.successResultOf(deferred(self.contents.remembered("album", members)))
+        self.assertEqual(len(found), 5)
+        self.assertEqual(self.contents._untold, {})
+
     def test_remembered(self) -> None:
         """What is known of a page of members is found in one look."""
         other = self.store.put("album", b"b", b"")

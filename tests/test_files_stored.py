@@ -9,7 +9,7 @@ import re
 import uuid
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -94,3 +94,10 @@ class DescribedTests(SynchronousTestCase):
         """A moment always has six digits of a second, so that they sort as text."""
         self.assertEqual(timestamp(0), "1970-01-01T00:00:00.000000Z")
         self.assertEqual(timestamp(-1), "1969-12-31T23:59:59.999999Z")
+
+    @given(st.integers(253_402_300_800_000_000, 10**40))
+    @example(253_402_300_800_000_000)
+    def test_out_of_the_calendar(self, distance: int) -> None:
+        """What a file system takes for a date and no calendar has is the nearest that there is."""
+        self.assertEqual(timestamp(distance), "9999-12-31T23:59:59.999999Z")
+        self.assertEqual(timestamp(-distance), "0001-01-01T00:00:00.000000Z")

@@ -97,7 +97,7 @@ class PreviewCacheTests(CacheCase):
         self.assertIsNone(self.cache.why_not(sha256("b")))
 
     def test_tried_again(self) -> None:
-        """What a child died of is tried again after a day, also if it is asked for often; the rest is not."""
+        """A child's death is tried again after a day, the rest after 30, also if it is asked for often."""
         self.cache.mark(sha256("deadly"), Why.DEADLY)
         self.cache.mark(sha256("broken"), Why.BROKEN)
         for _ in range(23):
@@ -108,6 +108,11 @@ class PreviewCacheTests(CacheCase):
         self.assertEqual(self.cache.why_not(sha256("broken")), Why.BROKEN)
         self.cache.mark(sha256("deadly"), Why.DEADLY)
         self.assertEqual(self.cache.why_not(sha256("deadly")), Why.DEADLY)
+        for _ in range(28):
+            self.now += 24 * 3600
+            self.assertEqual(self.cache.why_not(sha256("broken")), Why.BROKEN)
+        self.now += 24 * 3600
+        self.assertIsNone(self.cache.why_not(sha256("broken")))
 
     def test_drop(self) -> None:
         """Dropping forgets all that was kept of some bytes, and nothing else; nothing is no error."""
@@ -228,6 +233,24 @@ class RoomTests(CacheCase):
         self.cache = self.opened(0)
         self.keep("a")
         self.assertEqual(self.here("a"), "")
+
+    def test_larger_than_the_cap(self) -> None:
+        """What would not fit if it were alone is not kept, and nothing goes for it."""
+        for name in "abc":
+            self.keep(name)
+        self.keep("d", 101 * _KIB)
+        self.assertEqual(self.here(*"abcd"), "abc")
+
+    def test_empty_folders(self) -> None:
+        """Folders that hold nothing any more go at the next start; others, and what is not ours, stay."""
+        self.keep("a")
+        self.keep("b")
+        self.cache.drop(sha256("a"))
+        (self.directory / "folder").mkdir()
+        self.cache.sweep()
+        self.assertEqual({each.name for each in self.directory.iterdir()}, {sha256("b")[:2], "folder"})
+        self.keep("a")
+        self.assertEqual(self.here("a", "b"), "ab")
 
     def test_dropped_is_room(self) -> None:
         """What was dropped, or replaced by less, takes no room any more."""

@@ -236,8 +236,18 @@ class PreviewsTests(PreviewsCase):
             self.assertNone(got, Why.BROKEN)
         self.assertEqual((len(self.previews._bytes), len(self.previews._hopeless)), (10, 10))
 
+    def test_many_visitors(self) -> None:
+        """Hundreds of previews may be asked for at once: none is refused, and few members are open."""
+        members = [self.store.put("album", b"%d" % n, b"%d" % n) for n in range(300)]
+        results = [self.get(member=each) for each in members]
+        self.assertEqual(len(self.painter.jobs), 3)
+        self.painter.make_all()
+        for n, each in enumerate(results):
+            self.assertGot(each, b"RIFF 320 %d" % n)
+
     def test_own_bounds(self) -> None:
-        """Three members are open at once for one child; 64 more may wait, and then it is enough."""
+        """Three members are open at once for one child; so many more may wait, and then it is enough."""
+        self.patch(sys.modules[Previews.__module__], "_WAITING", 64)
         members = [self.store.put("album", b"%d" % n, b"%d" % n) for n in range(68)]
         results = [self.get(member=each) for each in members]
         self.failureResultOf(results.pop(), Busy)

@@ -166,7 +166,7 @@ class AgeTests(RulesCase):
     """How old a picture may be."""
 
     def require(self, taken: str | None, days: int | None = 30) -> None:
-        rules.require_recent(taken, days, NOW)
+        rules.require_recent(PictureFacts("image/jpeg", 1, 1, taken=taken), days, NOW)
 
     def test_off(self) -> None:
         """Where the age does not matter, no date does."""
@@ -201,8 +201,21 @@ class AgeTests(RulesCase):
             self.refused(422, self.require, too_old)
 
     def test_of_the_future(self) -> None:
-        """A clock that is ahead makes no picture old."""
-        self.require("9999-12-31T23:59:59")
+        """A clock that is ahead by up to two days, in whatever zone, passes; more is refused and told."""
+        ahead = _NOW + 2 * _DAY
+        self.require(ahead.isoformat())
+        self.require((ahead + timedelta(hours=14)).replace(tzinfo=None).isoformat())
+        for taken in ((ahead + timedelta(seconds=1)).isoformat(), "9999-12-31T23:59:59"):
+            text = self.refused(422, self.require, taken)
+            self.assertIn(f"{taken[:10]}, is in the future: set the camera's clock. ", text)
+        self.require("9999-12-31T23:59:59", None)
+
+    def test_no_decoder(self) -> None:
+        """Where nothing here decodes a picture, it is not the picture that does not say its date."""
+        heic = PictureFacts("image/heic")
+        text = self.refused(422, rules.require_recent, heic, 30, NOW)
+        self.assertIn("can't read the date of such a file. Save it as a JPEG", text)
+        rules.require_recent(heic, None, NOW)
 
     @given(
         st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)),  # noqa: DTZ001 - the camera's clock

@@ -185,6 +185,11 @@ class RefusedTests(UploadsCase):
         for taken in (None, "2021-03-01T10:00:00", "2021-03-01T10:00:00+01:00"):
             self.way.looking.says = {"taken": taken}
             self.assertIn("30 days", self.refused(self.way.take(png()), 422))
+        self.way.looking.says = {}
+        heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+        self.assertIn("can't read the date", self.refused(self.way.take(heic), 422))
+        self.way.looking.says = {"taken": "2027-11-01T10:00:00"}
+        self.assertIn("in the future", self.refused(self.way.take(png()), 422))
         self.way.looking.says = {"taken": "2026-11-01T10:00:00"}
         self.stored(png())
 

@@ -85,7 +85,7 @@ class BenchTests(SynchronousTestCase):
         """Nor is what hung: it would hang as long again."""
 
         def hurry(worker: Worker) -> object:
-            worker._socket.settimeout(0.05)
+            worker._limit = 0.05
             file = file_of("hang")
             try:
                 return worker.look([(file, "image/jpeg")])

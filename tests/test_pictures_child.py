@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -153,9 +154,17 @@ class ChildTests(SynchronousTestCase):
         self.assertEqual(limits["Max file size"], [str(32 * 2**20)])
         self.assertEqual(limits["Max core file size"], ["0"])
         self.assertEqual(limits["Max open files"], ["64"])
-        self.assertLessEqual(int(limits["Max cpu time"][0]), 40)
+        self.assertLessEqual(int(limits["Max cpu time"][0]), self.used() + 6)
+        self.small("image/png", b"")
+        (seconds,) = re.findall(r"Max cpu time +(\d+)", self.child.told("limits"))
+        self.assertTrue(30 <= int(seconds) <= self.used() + 31, seconds)
         nice = int(self.child.told("stat").rpartition(")")[2].split()[16])
         self.assertEqual(nice, min(19, os.nice(0) + 10))
+
+    def used(self) -> int:
+        """Seconds of processor that it used, rounded up."""
+        user, system = self.child.told("stat").rpartition(")")[2].split()[11:13]
+        return -(-(int(user) + int(system)) // os.sysconf("SC_CLK_TCK"))
 
     def test_descriptors(self) -> None:
         """It keeps no file open, whether it liked it or not."""

@@ -32,6 +32,7 @@ def described(attributes: str = "", elements: str = "") -> bytes:
         "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
         "exif": "http://ns.adobe.com/exif/1.0/",
         "xmp": "http://ns.adobe.com/xap/1.0/",
+        "MicrosoftPhoto": "http://ns.microsoft.com/photo/1.0/",
         "drone-dji": "http://www.dji.com/drone-dji/1.0/",
         "geo": "http://www.w3.org/2003/01/geo/wgs84_pos#",
     }
@@ -65,6 +66,12 @@ class PacketTests(SynchronousTestCase):
         self.goes(described(elements='<exif:GPSTimeStamp rdf:datatype="x">\n1\n</exif:GPSTimeStamp >'))
         self.goes(described('drone-dji:GpsLatitude="+48.8" drone-dji:GpsLongtitude="2.2"'))
         self.goes(described('geo:lat="48.8" geo:long="2.2"', "<geo:alt>35</geo:alt>"))
+        self.goes(described('MicrosoftPhoto:MapLocation="Kleinmachnow" drone-dji:AbsoluteAltitude="+35"'))
+        self.goes(
+            described("drone-dji:RelativeAltitude='1' xmp:Altitude='35'", "<xmp:Latitude>1</xmp:Latitude>")
+        )
+        self.goes(described(elements="<MicrosoftPhoto:MapLocation>x</MicrosoftPhoto:MapLocation>"))
+        self.goes(described(elements="<xmp:Place><exif:GPSLongitude>2</exif:GPSLongitude></xmp:Place>"))
         self.goes(described(elements="<exif:GPSA><rdf:Seq><rdf:li>1</rdf:li></rdf:Seq></exif:GPSA>"))
 
     def test_nothing(self) -> None:
@@ -74,6 +81,7 @@ class PacketTests(SynchronousTestCase):
         for packet in (
             described(),
             described(elements=f"<xmp:Label>{chance}</xmp:Label>"),
+            described(elements="<xmp:Label>at high altitude</xmp:Label>"),
             b"",
             b"\0",
             b"no XML",

@@ -18,8 +18,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve.pictures import colours, webphead
 from fileserve.pictures.facts import NoPreview, Why
-from fileserve.pictures.formats import FORMATS
-from fileserve.pictures.opening import MOST_PIXELS, check_pixels
+from fileserve.pictures.formats import FORMATS, MOST_PIXELS
+from fileserve.pictures.opening import check_pixels
 from fileserve.pictures.previewing import previews
 from tests.exifblocks import CAMERA, XMP_LOCATION, broken_blocks, looping_blocks
 from tests.exiftool import described

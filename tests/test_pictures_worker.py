@@ -231,6 +231,23 @@ class HungTests(WorkerCase):
         self.assertEqual((str(lost), lost.hung), ("no answer for 0.1 seconds", True))
 
 
+class PatientTests(WorkerCase):
+    """A child that has more time for previews than for looking."""
+
+    def test_hung_look(self) -> None:
+        """Looking is short: a child that looks for longer is killed."""
+        self.patch(sys.modules[Worker.__module__], "_LOOK_LIMIT", 0.1)
+        self.worker.greet()
+        self.preview("picture")
+        lost = self.assertLost("hang")
+        self.assertEqual((str(lost), lost.hung), ("no answer for 0.1 seconds", True))
+
+    def test_used_up(self) -> None:
+        """A child that used up its processor time need not be tried with the same again."""
+        lost = self.assertLost("die SIGXCPU")
+        self.assertEqual((str(lost), lost.hung), ("it was ended by SIGXCPU", True))
+
+
 class EndingTests(WorkerCase):
     """Ending a child."""
 

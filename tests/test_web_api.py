@@ -78,6 +78,15 @@ class ApiTests(SynchronousTestCase):
         self.assertEqual((answer.status, answer.body), (200, b"line feed"))
         self.assertNotIn("\n", answer.headers["Content-Disposition"])
 
+    def test_location(self) -> None:
+        """Who asks for a member without its location by the wrong address is told the right one."""
+        for said in ("location=strip", "location=", "location=keep&x=1", "location"):
+            for method in ("GET", "HEAD"):
+                answer = self.ask(method, f"/api/v1/albums/films/a%0Ab.txt?{said}")
+                self.assertEqual(answer.status, 400, said)
+                if method == "GET":
+                    self.assertIn("/original/NAME?location=strip", problem(answer)["detail"])
+
     def test_odd_headers(self) -> None:
         """Headers of any bytes are no failure of ours."""
         for name in (

@@ -8,6 +8,7 @@ import re
 from html import unescape
 from io import BytesIO
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import quote
 from zipfile import ZipFile
 
@@ -15,6 +16,8 @@ from PIL import Image
 from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve.pictures.facts import PictureFacts
+from fileserve.storage.errors import StoreUnavailable, Unreadable
+from fileserve.storage.memory import MemoryStore
 
 from .filesupport import KEY, FilesSite
 from .gallerysupport import picture
@@ -520,6 +523,39 @@ class PolicyTests(GalleryCase):
 
 class FaultTests(GalleryCase):
     """When something is away."""
+
+    def test_deleted_all_the_same(self) -> None:
+        """Whatever is wrong with the rest of an album, what was deleted is not told to be there."""
+        for error in (Unreadable(b"b.jpg", "denied"), StoreUnavailable("away"), RuntimeError()):
+            for album in ("gallery", _SECRET):
+                self.use(FilesSite())
+                self.put(b"a.jpg", picture(), album)
+                self.patch(self.site.galleries.order, "page", Mock(side_effect=error))
+                target = f"/gallery/{album}/delete/a.jpg"
+                answer = self.browser.submit(target)
+                self.assertEqual(answer.status, 303)
+                self.assertEqual(leads_to(target, answer.headers["Location"]), f"/gallery/{album}/")
+                self.assertEqual(self.stranger.get(f"/gallery/{album}/original/a.jpg").status, 404)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_no_preview(self) -> None:
+        """Once it turned out that there is no preview, the page does not ask for it any more."""
+        self.put(b"broken.jpg", picture(800, 600)[:1500])
+        image = self.page().one("img")
+        self.assertEqual(self.stranger.get(leads_to("/gallery/", image["src"])).status, 404)
+        page = self.page()
+        self.assertEqual(list(page.all("img")), [])
+        self.assertIn("No preview", page.text)
+
+    def test_any_date(self) -> None:
+        """A file may have a date that no calendar has."""
+        for seconds, shown in ((10**12, "31 Dec 9999, 23:59 UTC"), (-(10**12), "1 Jan 1, 00:00 UTC")):
+            moment_ns = seconds * 10**9
+            self.use(FilesSite(store=MemoryStore(now_ns=lambda: moment_ns)))  # noqa: B023 - used within
+            self.put(b"a.jpg", picture())
+            self.assertIn(shown, self.page().text)
+            for target in ("/gallery/gallery/original/a.jpg", "/api/v1/albums/gallery/"):
+                self.assertEqual(self.stranger.get(target).status, 200, target)
 
     def test_noticed_nonsense(self) -> None:
         """Facts that make no sense do not break a page."""

@@ -42,8 +42,17 @@ class TileTests(SynchronousTestCase):
     def test_is_picture(self) -> None:
         """A picture has a kind of which there are pictures, and pixels."""
         self.assertTrue(_tile(3, 2).is_picture)
+        self.assertTrue(_tile(10_000, 10_000).is_picture)
         for tile in (_tile(None, None), _tile(0, 2), _tile(3, None), _tile(3, 2, "video/mp4")):
             self.assertFalse(tile.is_picture)
+
+    def test_no_preview(self) -> None:
+        """Where it is known that no preview can be made, the tile says so."""
+        facts = PictureFacts("image/jpeg", 3, 2)
+        for tile in (_tile(10_000, 10_001), _tile(2**31, 2**31), Tile(_MEMBER, facts, is_hopeless=True)):
+            self.assertEqual((tile.is_picture, tile.kind), (False, "No preview"))
+        self.assertEqual(_tile(None, None, "image/heic").kind, "image/heic")
+        self.assertEqual(Tile(_MEMBER, None).kind, "Just a moment…")
 
     @given(st.integers(1, 2**31), st.integers(1, 2**31))
     @example(1, 2**31)
@@ -81,4 +90,4 @@ class TileTests(SynchronousTestCase):
         }
         self.assertEqual(len(versions), 3)
         for version in versions:
-            self.assertTrue(re.fullmatch("[0-9a-f]{16}", version))
+            self.assertTrue(re.fullmatch("[0-9a-f]{16}-1", version))

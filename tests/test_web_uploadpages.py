@@ -181,6 +181,48 @@ class FormTests(UploadCase):
         self.assertEqual(self.browser.upload(*fields, target="/upload/").status, 303)
         self.assertEqual(self.names(), ["1.jpg", "2.jpg", "3.jpg"])
 
+    def test_several_named(self) -> None:
+        """A name is for one picture: of several each keeps its own, whoever sends them."""
+        fields = [name_field("Morning"), *[file_field(f"{width}.jpg", picture(width)) for width in (1, 2)]]
+        self.assertEqual(self.browser.upload(*fields, target="/upload/").status, 303)
+        self.assertEqual(self.send(*fields, target=f"/upload/{_SECRET}/").status, 201)
+        for album in ("gallery", _SECRET):
+            self.assertEqual(self.names(album), ["1.jpg", "2.jpg"])
+
+    def test_gallery(self) -> None:
+        """The form leads to the gallery where there is one: a secret one begins with its first picture."""
+
+        def leads(page: Page, name: str) -> bool:
+            return any(leads_to(target, each["href"]) == f"/gallery/{name}" for each in page.all("a"))
+
+        for target, name, there in (
+            (f"/upload/{_SECRET}/", f"{_SECRET}/", False),
+            ("/upload/", "", True),
+            ("/upload/gallery/", "gallery/", True),
+        ):
+            self.assertEqual(leads(Page(self.browser.get(target)), name), there, target)
+            refused = self.page(file_field("a.jpg", b"text"), status=415, target=target)
+            self.assertEqual(leads(refused, name), there, target)
+            self.browser.upload(file_field("a.jpg", picture()), target=target)
+            self.assertTrue(leads(Page(self.browser.get(target)), name), target)
+
+    def test_hints(self) -> None:
+        """The rules in force are told before anything is chosen, and no others."""
+        for rules, words in (
+            (UploadRules(), []),
+            (UploadRules(max_age_days=30), ["within the last 30 days."]),
+            (UploadRules(max_age_days=1), ["within the last day."]),
+            (UploadRules(strip_location=True), ["is removed"]),
+            (UploadRules(max_age_days=0, strip_location=True), ["within the last 0 days.", "is removed"]),
+        ):
+            self.use(FilesSite(wanted=rules))
+            for target in ("/upload/", "/gallery/", "/"):
+                text = Page(self.browser.get(target)).text
+                said = [word for word in ("within the last", "is removed") if word in text]
+                self.assertEqual(len(said), len(words))
+                for word in words:
+                    self.assertIn(word, text)
+
     def test_wrong(self) -> None:
         """What was wrong stands beside the field, with its status; the name need not be typed again."""
         long = name_field("x" * 51)
@@ -197,8 +239,8 @@ class FormTests(UploadCase):
             (field,) = page.all("input", **{"aria-invalid": "true"})
             self.assertEqual(field["name"], "name" if status == 400 else "file")
             self.assertIn("error", (field["aria-describedby"] or "").split())
-            if status == 415:
-                self.assertEqual(page.one("input", name="name")["value"], "Morning")
+            typed = [data.decode() for said, data in fields if said == '; name="name"']
+            self.assertEqual(page.one("input", name="name")["value"], "".join(typed))
         self.assertEqual(self.names(), [])
 
     def test_twice(self) -> None:

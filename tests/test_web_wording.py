@@ -106,6 +106,15 @@ class TakenTests(SynchronousTestCase):
         self.assertEqual(offset, [at.isoformat()[-6:]] if at.tzinfo else [])
 
 
+class CalendarTests(SynchronousTestCase):
+    """Moments that no calendar has."""
+
+    def test_nearest(self) -> None:
+        """They are the nearest that there is."""
+        self.assertEqual(moment(10**30), "31 Dec 9999, 23:59 UTC")
+        self.assertEqual(moment(-(10**30)), "1 Jan 1, 00:00 UTC")
+
+
 class NameTests(SynchronousTestCase):
     """Names of files."""
 

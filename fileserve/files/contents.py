@@ -38,6 +38,8 @@ class Contents:
         self._facts = facts
         self._in_thread = in_thread
         self._readers = DeferredSemaphore(_READERS)
+        #: What the catalogue has not taken yet: it may be locked for long.
+        self._untold: dict[tuple[str, bytes, str], MemberFacts] = {}
 
     async def media_type(self, album: str, member: Member, filename: str) -> str:
         """
@@ -67,12 +69,19 @@ class Contents:
             known = await self._all_remembered(album, member)
             if known is None:
                 known = await self._compute(album, member, filename)
-                await self.remember(album, member, known)
+                self._tell(album, member, known)
             return known
         finally:
             self._readers.release()
 
+    def _tell(self, album: str, member: Member, facts: MemberFacts) -> None:
+        key = (album, member.path, member.version)
+        self._untold[key] = facts
+        self.remember(album, member, facts).addBoth(lambda _: self._untold.pop(key, None))
+
     async def _all_remembered(self, album: str, member: Member) -> MemberFacts | None:
+        if (untold := self._untold.get((album, member.path, member.version))) is not None:
+            return untold
         known = (await self.remembered(album, [member])).get((member.path, member.version))
         return None if known is None or known.sha256 is None or known.media_type is None else known
 

@@ -5,12 +5,12 @@ What the file API says of a stored file.
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from fileserve.catalogue.interfaces import StoredFile
+from fileserve.http.moments import in_calendar
 
 #: Of these a short name is made: easy to read out, nothing that looks alike.
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -18,8 +18,6 @@ _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 #: 57 ** 22 is over 2 ** 128: nobody guesses one.
 _LENGTH = 22
 _NAMES = len(_ALPHABET) ** _LENGTH
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_short_name() -> str:
@@ -69,5 +67,4 @@ def timestamp(microseconds: int) -> str:
 
     :param microseconds: since 1970 UTC.
     """
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return in_calendar(microseconds).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -72,7 +72,7 @@ class Duplicate(Refusal):
     def __init__(self, album: str, path: bytes | None) -> None:
         detail = "This picture is just being uploaded to this album. Look there in a moment."
         if path is not None:
-            detail = f"This picture is in the album already, as '{display_path(path)}'. Choose another one."
+            detail = f"This picture is in the album already, as '{display_path(path)}'."
         super().__init__(409, detail)
         self.album = album
         self.path = path

@@ -78,23 +78,26 @@ class PictureForm:
     """
 
     files: Sequence[Picked]
-    #: That the pictures shall have; empty for none.
+    #: That the picture shall have; empty for none.
     name: str
 
 
 @asynccontextmanager
-async def picture_form(uploads: Spooling, body: Body, content_type: bytes) -> AsyncIterator[PictureForm]:
+async def picture_form(
+    uploads: Spooling, body: Body, content_type: bytes, typed: Callable[[str], object] = str
+) -> AsyncIterator[PictureForm]:
     """
     Read a form: its fields ``file``, as many as there are, and ``name``, in any order. To be used as a
     context manager, which closes what was written aside.
 
     A file that is refused does not keep the others from being read.
 
+    :param typed: is told the name as it was typed, or the beginning of a long one, also where it is refused.
     :raise Refusal: 400, the name is too long, or the form is broken; 413, there are too many files, or too
         much of them is refused; 415, it is no form; 422, no file was picked; 507.
     :raise Exception: what reading or writing raises.
     """
-    reading = _Reading(uploads)
+    reading = _Reading(uploads, typed)
     try:
         form = Form(body, content_type)
         await uploads.admit_form(body.length)
@@ -112,8 +115,9 @@ class _Reading:
     A form that is being read.
     """
 
-    def __init__(self, uploads: Spooling) -> None:
+    def __init__(self, uploads: Spooling, typed: Callable[[str], object]) -> None:
         self._uploads = uploads
+        self._typed = typed
         self._skipped = 0
         self.files: list[Picked] = []
         self.name = ""
@@ -125,7 +129,7 @@ class _Reading:
             if first or part.filename:
                 await self._take_file(part.filename, _Rest(first, part.read))
         elif part.name == "name" and part.filename is None:
-            self.name = await _name(part)
+            self.name = await _name(part, self._typed)
 
     async def _take_file(self, filename: str, source: _Rest) -> None:
         if len(self.files) == _MOST_FILES:
@@ -173,11 +177,12 @@ class _Rest:
             raise
 
 
-async def _name(part: Part) -> str:
+async def _name(part: Part, typed: Callable[[str], object]) -> str:
     value = b""
     # No more is read of a long one than tells that it is.
     while len(value) <= _LONGEST_TEXT and (pieces := await part.read()):
         value += b"".join(pieces)
+    typed(value[:_LONGEST_TEXT].decode("utf-8", "replace"))
     if len(value) > _LONGEST_TEXT:
         raise name_too_long()
     return given_name(value.decode("utf-8", "replace"))

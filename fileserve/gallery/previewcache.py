@@ -26,9 +26,12 @@ _NAME = re.compile(r"[0-9a-f]{64}(-[0-9]+\.(webp|jpeg)|\.none)")
 #: Seconds after which using a file is noted again: writing at each use would cost more than reading.
 _NOTED = 3600
 
-#: Seconds after which it is tried again what a child died of, or did not come to an end with: there may have
-#: been too little memory, or a disk that hung.
-_TRIED_AGAIN = 24 * 60 * 60
+#: Seconds after which it is tried again to make a preview: a newer decoder may be able to.
+_TRIED_AGAIN = 30 * 24 * 60 * 60
+
+#: The same for what a child died of, or did not come to an end with: there may have been too little memory,
+#: or a disk that hung.
+_DEADLY_TRIED_AGAIN = 24 * 60 * 60
 
 #: How much is left when room is made: enough to go on for a while, in percent.
 _KEPT = 90
@@ -101,7 +104,7 @@ class PreviewCache:
         try:
             with open(path, "rb") as file:
                 text = file.read(_MARK)
-                used = os.fstat(file.fileno()).st_mtime
+                made = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
         try:
@@ -109,15 +112,13 @@ class PreviewCache:
         except ValueError:
             self._remove(path)
             return None
-        if why is not Why.DEADLY:
-            self._note_use(path, used)
-        elif not 0 <= self._now() - used < _TRIED_AGAIN:
-            return None
-        return why
+        counts = _DEADLY_TRIED_AGAIN if why is Why.DEADLY else _TRIED_AGAIN
+        return why if 0 <= self._now() - made < counts else None
 
     def keep(self, sha256: str, size: int, kind: str, data: bytes) -> None:
         """
-        Keep a preview, and make room for it where there is not enough.
+        Keep a preview, and make room for it where there is not enough; but not one for which all others would
+        have to go.
         """
         self._publish(self._path(sha256, f"-{size}.{kind}"), data)
 
@@ -138,13 +139,17 @@ class PreviewCache:
 
     def sweep(self) -> None:
         """
-        Remove what another process left unfinished, and what is too much. To be called at start.
+        Remove what another process left unfinished, what is too much, and folders in which nothing is. To be
+        called at start.
         """
         for folder in self._folders():
             for entry in _entries(folder):
                 if entry.name.startswith(_DRAFT) and not entry.name.startswith(self._draft):
                     self._remove(entry.path)
         self._make_room()
+        for folder in self._folders():
+            with self._lock, suppress(OSError):  # most are not empty
+                os.rmdir(folder)
 
     def _make_room(self) -> None:
         """
@@ -188,11 +193,15 @@ class PreviewCache:
         """
         Write aside, and then put in place in one step, so that nobody reads a half.
         """
+        if _room(len(data)) > self._cap:
+            return
         folder = os.path.dirname(path)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
         draft = os.path.join(folder, f"{self._draft}{next(self._drafts)}")
         try:
-            with open(draft, "xb") as file:
+            with self._lock:  # else the folder might be removed while it is empty
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+                file = open(draft, "xb")  # noqa: SIM115  # closed below
+            with file:
                 file.write(data)
             os.utime(draft, (self._now(), self._now()))
             self._replace(draft, path)

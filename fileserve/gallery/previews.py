@@ -31,11 +31,12 @@ _log = Logger(namespace="fileserve.gallery")
 #: Pixels on the long side. A larger one is never made without the smaller ones.
 SIZES = (320, 1280)
 
-#: So many previews wait at most to be made.
-_WAITING = 64
+#: So many previews wait at most to be made. One that waits holds no file, and costs a `Deferred`; browsers
+#: ask for all that a page shows at once.
+_WAITING = 1_000
 
 #: So many members more than there are children are opened for having previews made of them, so that no child
-#: waits for the store.
+#: waits for the store. So previews alone never fill the workshop's own queue.
 _AHEAD = 2
 
 #: Bytes; a preview that is larger is none.
@@ -133,6 +134,12 @@ class Previews:
             lambda failure: _log.warn("A preview is not removed: {why}", why=failure.value)
         )
 
+    def is_hopeless(self, album: str, member: Member) -> bool:
+        """
+        Whether it is remembered, without asking anybody, that there is no preview of a member.
+        """
+        return self._bytes.get((album, member.path, member.version)) in self._hopeless
+
     async def _sha256(self, album: str, member: Member) -> str:
         file = (album, member.path, member.version)
         if file not in self._bytes:
@@ -179,6 +186,9 @@ class Previews:
     async def _find(self, wanted: Wanted) -> bytes | None:
         try:
             found: bytes | None = await self._in_thread(self._look_up, wanted)
+        except NoPreview as none:
+            _remember(self._hopeless, wanted.sha256, none.why)
+            raise
         except OSError as error:
             _log.warn("Previews can't be read: {why}", why=error)
             return None

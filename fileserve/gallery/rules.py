@@ -25,6 +25,9 @@ _DAY = 24 * 60 * 60
 # A camera that notes no offset may stand anywhere: no zone is further from UTC than 14 hours.
 _FURTHEST_ZONE = 14 * 60 * 60
 
+# So much may a camera's clock be ahead.
+_AHEAD = 2 * _DAY
+
 # Formats out of which a location can be taken, unless a file is of an odd kind.
 _LOOKED_THROUGH = frozenset({"image/jpeg", "image/png", "image/webp", "image/tiff"})
 
@@ -77,37 +80,47 @@ def require_whole(kind: Format, picture: PictureFacts) -> None:
         raise Refusal(415, "This picture is damaged: it can't be opened. Choose a copy that can be.")
 
 
-def require_recent(taken: str | None, max_age: int | None, now: float) -> None:
+def require_recent(picture: PictureFacts, max_age: int | None, now: float) -> None:
     """
     See that a picture is not too old.
 
-    :param taken: as `PictureFacts.taken`.
+    :param picture: see `require_whole`.
     :param max_age: days; ``None`` for any age, without a date too.
     :param now: seconds since 1970 UTC.
-    :raise Refusal: 422, it is, or it does not say.
+    :raise Refusal: 422, it is, or it does not say, or says what can't be.
     """
     if max_age is None:
         return
     period = "day" if max_age == 1 else f"{max_age} days"
     wanted = f"Choose one that was taken within the last {period}, as the camera made it."
-    when = _latest(taken)
-    if when is None:
+    if picture.width is None:  # nothing here decodes it
+        raise Refusal(
+            422, "This server can't read the date of such a file. Save it as a JPEG, and choose that."
+        )
+    moments = _moments(picture.taken)
+    if moments is None:
         raise Refusal(422, f"This picture does not say when it was taken. {wanted}")
-    if when < now - max_age * _DAY:
-        raise Refusal(422, f"This picture is too old: it was taken on {(taken or '')[:10]}. {wanted}")
+    earliest, latest = moments
+    date = (picture.taken or "")[:10]
+    if latest < now - max_age * _DAY:
+        raise Refusal(422, f"This picture is too old: it was taken on {date}. {wanted}")
+    if earliest > now + _AHEAD:
+        detail = f"The date of this picture, {date}, is in the future: set the camera's clock. {wanted}"
+        raise Refusal(422, detail)
 
 
-def _latest(taken: str | None) -> float | None:
+def _moments(taken: str | None) -> tuple[float, float] | None:
     """
-    The latest moment that a date may mean, in seconds since 1970 UTC.
+    The earliest and the latest moment that a date may mean, in seconds since 1970 UTC.
     """
     try:
         date = datetime.fromisoformat(taken or "")
     except ValueError:
         return None
     if date.tzinfo is None:
-        return date.replace(tzinfo=UTC).timestamp() + _FURTHEST_ZONE
-    return date.timestamp()
+        moment = date.replace(tzinfo=UTC).timestamp()
+        return moment - _FURTHEST_ZONE, moment + _FURTHEST_ZONE
+    return date.timestamp(), date.timestamp()
 
 
 def require_no_location(kind: Format, picture: PictureFacts, why: str) -> None:

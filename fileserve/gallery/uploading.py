@@ -128,7 +128,7 @@ class PictureUploads:
         name = rules.stored_name(rules.given_name(given), own, kind)
         picture = await self._look(spool, kind.media_type)
         rules.require_whole(kind, picture)
-        rules.require_recent(picture.taken, self._wanted.max_age_days, self._now())
+        rules.require_recent(picture, self._wanted.max_age_days, self._now())
         overwrites: Sequence[Patch] = ()
         if self._wanted.strip_location:
             overwrites = await _patches(spool, kind, picture)

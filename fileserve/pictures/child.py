@@ -53,8 +53,8 @@ def serve(sock: socket.socket) -> None:
     :raises Exception: it sent what is no job; nobody but our own workers sends any.
     """
     while (received := receive(sock)) is not None:
-        limits.next_job()
         message, descriptors = received
+        limits.next_job(_SECONDS[message["job"]])
         try:
             answer = _JOBS[message["job"]](message, descriptors)
         finally:
@@ -103,6 +103,9 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 _JOBS = {"look": _look, "preview": _preview}
+
+# Of processor, that a job may take. Looking decodes no pixels, and somebody may send many files for it.
+_SECONDS = {"look": 5, "preview": 30}
 
 if __name__ == "__main__":
     main()

@@ -10,8 +10,6 @@ from contextlib import suppress
 
 #: Addresses, in bytes: pixels of the largest picture twice, the file, and the libraries.
 _ADDRESSES = 3 << 29
-#: Seconds of processor that one job may take. The kernel ends the child then (SIGXCPU).
-_SECONDS = 30
 #: Bytes that a file may have which it writes.
 _FILE = 32 << 20
 _DESCRIPTORS = 64
@@ -37,13 +35,15 @@ def limit() -> None:
         _lower(kind, most)
 
 
-def next_job() -> None:
+def next_job(seconds: int) -> None:
     """
     Give the process its time for one more job.
+
+    :param seconds: of processor; the kernel ends the child when they are used up (SIGXCPU).
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    soft = int(used.ru_utime + used.ru_stime) + 1 + _SECONDS
+    soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
     resource.setrlimit(
         resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
     )

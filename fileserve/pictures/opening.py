@@ -14,10 +14,7 @@ from PIL import Image
 
 from .camera import Camera
 from .facts import NoPreview, Why
-from .formats import Decoder, Format, format_of
-
-#: No picture with more pixels is decoded. In four bytes each they take 400 MB, and a filter needs them twice.
-MOST_PIXELS = 100_000_000
+from .formats import MOST_PIXELS, Decoder, Format, format_of
 
 # Pillow's own limit would keep the size of a large picture from being told; whoever decodes asks for ours.
 Image.MAX_IMAGE_PIXELS = None

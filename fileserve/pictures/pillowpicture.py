@@ -12,9 +12,9 @@ from PIL import Image, features
 from . import pngtail, webphead
 from .camera import Camera
 from .facts import NoPreview, Why
-from .formats import Format
+from .formats import MOST_PIXELS, Format
 from .metadata import camera_of
-from .opening import MOST_PIXELS, check_pixels
+from .opening import check_pixels
 
 # Pillow would import all of its fifty plug-ins to find one of these; five others it has from the start.
 _PLUGINS = {

@@ -26,6 +26,7 @@ from .protocol import LONGEST_TEXT, Garbled, receive, send
 
 #: Seconds by the clock on the wall that a child has for one job; its own limit of CPU time is lower.
 WALL_LIMIT = 60.0
+_LOOK_LIMIT = 20.0
 
 #: Seconds until a child that ended its conversation is killed: time to say by its status what happened.
 _LAST_WORDS = 1.0
@@ -99,7 +100,7 @@ class Worker:
     One child. Its methods block, for one thread at a time, but for `cut`. Its owner closes it.
 
     :param command: what to run instead of the real child, with its end of the socket as standard input.
-    :param limit: seconds for each job.
+    :param limit: seconds for each job; looking never has more than 20.
     :ivar jobs: how many it was given.
     :raise CantStart: the system has no more processes or memory.
     """
@@ -119,7 +120,6 @@ class Worker:
             raise
         finally:
             theirs.close()
-        self._socket.settimeout(limit)
 
     @property
     def closed(self) -> bool:
@@ -135,7 +135,7 @@ class Worker:
         :raise CantStart: it does not come so far.
         """
         try:
-            if self._ask({"job": "look", "media_types": []}, []) != {"facts": []}:
+            if self._ask({"job": "look", "media_types": []}, [], self._limit) != {"facts": []}:
                 self._lose("its first answer makes no sense")
         except WorkerLost as lost:
             raise CantStart(str(lost)) from None
@@ -149,7 +149,8 @@ class Worker:
         :raise WorkerLost: one of them was too much for the child.
         """
         media_types = [media_type for _, media_type in files]
-        answer = self._job({"job": "look", "media_types": media_types}, [each for each, _ in files])
+        message = {"job": "look", "media_types": media_types}
+        answer = self._job(message, [each for each, _ in files], min(self._limit, _LOOK_LIMIT))
         facts = answer.get("facts")
         try:
             if not isinstance(facts, list):
@@ -170,7 +171,7 @@ class Worker:
             os.ftruncate(each.descriptor, 0)
         wanted = [[each.size, each.format] for each in outputs]
         message = {"job": "preview", "media_type": media_type, "outputs": wanted}
-        answer = self._job(message, [descriptor, *(each.descriptor for each in outputs)])
+        answer = self._job(message, [descriptor, *(each.descriptor for each in outputs)], self._limit)
         if answer.get("made") is not True:
             raise self._failure(answer)
         if not all(os.fstat(each.descriptor).st_size for each in outputs):
@@ -201,22 +202,23 @@ class Worker:
         with suppress(TimeoutExpired):
             self._process.wait(_BURIAL)
 
-    def _job(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> dict[str, Any]:
+    def _job(self, message: Mapping[str, Any], descriptors: Sequence[int], limit: float) -> dict[str, Any]:
         self.jobs += 1
-        return self._ask(message, descriptors)
+        return self._ask(message, descriptors, limit)
 
-    def _ask(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> dict[str, Any]:
+    def _ask(self, message: Mapping[str, Any], descriptors: Sequence[int], limit: float) -> dict[str, Any]:
         try:
+            self._socket.settimeout(limit)
             send(self._socket, message, descriptors)
             received = receive(self._socket)
         except TimeoutError:
-            self._lose(f"no answer for {self._limit:g} seconds", hung=True)
+            self._lose(f"no answer for {limit:g} seconds", hung=True)
         except Garbled:
             self._lose("its answer makes no sense")
         except OSError:  # it closed its end before it took all
             received = None
         if received is None:
-            self._lose(self._end())
+            self._lose(self._end(), hung=self._process.returncode == -signal.SIGXCPU)
         answer, sent = received
         for each in sent:
             os.close(each)

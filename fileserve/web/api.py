@@ -14,6 +14,7 @@ from fileserve.files.api import FileApi
 from fileserve.files.downloads import Downloads
 from fileserve.files.excerpts import Excerpts
 from fileserve.files.uploads import Uploads
+from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
 
 from .access import Access
@@ -21,6 +22,9 @@ from .errors import Errors
 from .openapi.served import Description
 from .pages import Pages
 from .routing import coroutine, table, with_slash
+
+#: Who asks for it here must not get what was to be left out.
+_ELSEWHERE = "A file without its location is at /gallery/ALBUM/original/NAME?location=strip."
 
 
 @frozen
@@ -160,6 +164,8 @@ class Api:
         """
         One member.
         """
+        if b"location" in request.query:
+            raise Refusal(400, _ELSEWHERE)
         await self._albums.get(request, album, _member(request))
 
     @app.route("/api/v1/albums/<album>/<path:name>", methods=["PUT"])

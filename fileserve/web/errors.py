@@ -18,7 +18,7 @@ from fileserve.http.answers import sized
 from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
 from fileserve.http.sending import cut
-from fileserve.storage.errors import NoSpace, StoreUnavailable
+from fileserve.storage.errors import NoSpace, StoreUnavailable, Unreadable
 
 from .accepting import preferred_type
 from .access import SignInFirst
@@ -34,8 +34,16 @@ _DETAILS = {404: "There is nothing here.", 405: "This can't be done here."}
 _KEPT = frozenset({b"Server", b"Date", b"Referrer-Policy", b"Connection"})
 
 
+#: Where something that can't be read is no error of this program. An archive is one thing, and answers 500.
+_PARTS_OF_ALBUMS = (b"/gallery/", b"/upload/", b"/api/")
+
+
+#: Where pages have scripts and forms that send and remove pictures.
+_FORMS = (b"/gallery/", b"/upload/")
+
+
 #: What goes wrong without anybody's fault in this program.
-Expected = Refusal | StoreUnavailable | CatalogueUnavailable | NoSpace
+Expected = Refusal | StoreUnavailable | CatalogueUnavailable | NoSpace | Unreadable
 
 
 def refusal_for(error: Expected) -> Refusal:
@@ -46,6 +54,10 @@ def refusal_for(error: Expected) -> Refusal:
         return error
     if isinstance(error, NoSpace):
         return Refusal(507, "There is no room left for this file.")
+    if isinstance(error, Unreadable):
+        _log.error("Something in an album can't be read: {error}", error=error)
+        detail = "Something in this album can't be read. The operator finds it in the log."
+        return Refusal(503, detail, {b"Retry-After": b"60"})
     _log.error("{error}", error=error)
     return Refusal(503, "This can't be done just now. Try again soon.", {b"Retry-After": b"5"})
 
@@ -76,7 +88,7 @@ class Errors:
 
     def _refusal(self, request: Request, failure: Failure) -> Refusal:
         error = failure.value
-        if isinstance(error, Expected):
+        if isinstance(error, Expected) and not _spoils_all(request, error):
             return refusal_for(error)
         if isinstance(error, MethodNotAllowed):
             allow = ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"}))
@@ -105,14 +117,26 @@ class Errors:
         if request.path.startswith(b"/api/"):
             return problem(request, refusal)
         request.setHeader(b"Vary", b"Accept")
-        # Scripts of our pages send and remove pictures by the same addresses as forms.
-        for_scripts = ["application/json"] if request.path.startswith((b"/gallery/", b"/upload/")) else []
-        preferred = preferred_type(request, "text/plain", "text/html", *for_scripts)
-        if preferred == "application/json":
-            return problem(request, refusal)
+        usual = "application/json" if _is_for_programs(request) else "text/plain"
+        others = ["application/json"] if request.path.startswith(_FORMS) else []
+        preferred = preferred_type(request, usual, "text/html", *others) or usual
         if preferred == "text/html":
             return self._pages.html(request, "error.html", status=status, detail=detail)
+        if preferred == "application/json":
+            return problem(request, refusal)
         return sized(request, b"text/plain; charset=utf-8", detail.encode())
+
+
+def _spoils_all(request: Request, error: Expected) -> bool:
+    return isinstance(error, Unreadable) and not request.path.startswith(_PARTS_OF_ALBUMS)
+
+
+def _is_for_programs(request: Request) -> bool:
+    """
+    Whether it sends or removes a picture, which programs, scripts of our pages and forms do alike.
+    """
+    path = request.path
+    return path.startswith(b"/upload/") or (request.method == b"DELETE" and path.startswith(b"/gallery/"))
 
 
 def problem(request: Request, refusal: Refusal, **more: object) -> bytes:

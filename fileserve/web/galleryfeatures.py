@@ -12,7 +12,7 @@ from fileserve.gallery.noticing import Noticing
 from fileserve.gallery.order import Order
 from fileserve.gallery.previews import Previews
 from fileserve.gallery.removal import Removal
-from fileserve.gallery.uploading import PictureUploads
+from fileserve.gallery.uploading import PictureUploads, UploadRules
 from fileserve.storage.interfaces import IFileStore
 
 
@@ -36,3 +36,5 @@ class GalleryFeatures:
     album: str | None
     #: Bytes of the largest file that is taken.
     max_upload: int
+    #: What is told of them before pictures are chosen.
+    rules: UploadRules

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
+from fileserve.catalogue.pictureinterfaces import Seen
 from fileserve.files.downloads import GONE
 from fileserve.gallery.order import AlbumPage, NoSuchPage
 from fileserve.http.answers import nothing
@@ -80,10 +81,15 @@ class GalleryPages:
             below=below,
             page=page,
             links=page_links(page.number, page.pages),
-            tiles=[Tile(each, seen.get((each.path, each.version))) for each in page.members],
+            tiles=[self._tile(album, each, seen) for each in page.members],
             may_upload=self._access.may_upload(request),
             max_upload=self._features.max_upload,
+            rules=self._features.rules,
         )
+
+    def _tile(self, album: str, member: Member, seen: Seen) -> Tile:
+        facts = seen.get((member.path, member.version))
+        return Tile(member, facts, self._features.previews.is_hopeless(album, member))
 
     async def _page(self, request: Request, album: str) -> AlbumPage:
         number = page_number(request.query.get(b"page", [b"1"])[0])
@@ -163,6 +169,8 @@ class GalleryPages:
             # It was the last one, and an album without members is none.
             if album != self._features.album:
                 return see_other(request, f"{top(request)}upload/{album}/")
+        except Exception:  # noqa: BLE001, S110 - the file is gone all the same; the page that follows tells
+            pass
         return see_other(request, _up(request))
 
     async def _remove(self, album: str, path: bytes, version: str | None = None) -> None:

@@ -86,6 +86,7 @@ class Root:
             "home.html",
             may_upload=self._access.may_upload(request) and self._galleries.album is not None,
             max_upload=self._galleries.max_upload,
+            rules=self._galleries.rules,
         )
 
     @app.route(f"/static/<any({_ASSETS}):name>", methods=["GET"])

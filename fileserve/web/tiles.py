@@ -14,7 +14,7 @@ from attrs import frozen
 from fileserve.http.representation import entity_tag
 from fileserve.pictures import camera
 from fileserve.pictures.facts import PictureFacts
-from fileserve.pictures.formats import is_picture
+from fileserve.pictures.formats import MOST_PIXELS, WAY, is_picture
 from fileserve.storage.interfaces import Member
 
 from . import wording
@@ -39,6 +39,8 @@ class Tile:
     member: Member
     #: What was seen in it; ``None`` where nobody looked yet.
     facts: PictureFacts | None
+    #: Whether it is known that no preview of it can be made.
+    is_hopeless: bool = False
 
     @property
     def name(self) -> str:
@@ -80,7 +82,21 @@ class Tile:
         """
         Whether it is a picture that can be shown.
         """
-        return self.facts is not None and is_picture(self.facts.media_type) and self.pixels is not None
+        if self.facts is None or self.pixels is None or self.is_hopeless:
+            return False
+        width, height = self.pixels
+        return is_picture(self.facts.media_type) and width * height <= MOST_PIXELS
+
+    @property
+    def kind(self) -> str:
+        """
+        What stands where a picture would, of what is none or can't be shown.
+        """
+        if self.facts is None:
+            return "Just a moment…"
+        if is_picture(self.facts.media_type) and self.pixels is not None:
+            return "No preview"
+        return wording.name(self.facts.media_type, 60)
 
     @property
     def pixels(self) -> tuple[int, int] | None:
@@ -124,6 +140,6 @@ def shown_path(path: bytes) -> str:
 
 def version_of(member: Member) -> str:
     """
-    A short text that is another one for other bytes.
+    A short text that is another one for other bytes, and for previews that are made in another way.
     """
-    return entity_tag(member)[1:17].decode()
+    return f"{entity_tag(member)[1:17].decode()}-{WAY}"

@@ -16,7 +16,7 @@ from fileserve.gallery.picked import Picked, picture_form
 from fileserve.http.answers import as_json
 from fileserve.http.refusal import Refusal
 from fileserve.http.request import Request
-from fileserve.storage.errors import NoSpace, StoreUnavailable
+from fileserve.storage.errors import NoSpace, StoreUnavailable, Unreadable
 from fileserve.storage.keys import BadKey, album_name
 
 from .accepting import preferred_type
@@ -28,7 +28,7 @@ from .routing import coroutine, table
 from .tiles import shown_path
 from .wording import name as shown_name
 
-_EXPECTED = (Refusal, NoSpace, StoreUnavailable, CatalogueUnavailable)
+_EXPECTED = (Refusal, NoSpace, StoreUnavailable, CatalogueUnavailable, Unreadable)
 
 
 @frozen
@@ -79,7 +79,7 @@ class UploadPages:
         """
         self._access.require_upload_page(request)
         self._public()
-        return self._form(request, "")
+        return self._form(request, "", top(request) + _gallery(""))
 
     @app.route("/upload/", methods=["POST"])
     @coroutine
@@ -91,12 +91,13 @@ class UploadPages:
         return await self._take(request, self._public(), "")
 
     @app.route("/upload/<album>/", methods=["GET"])
-    def any(self, request: Request, album: str) -> bytes:
+    @coroutine
+    async def any(self, request: Request, album: str) -> bytes:
         """
         The form for any album, which need not exist yet.
         """
         self._access.require_upload_page(request)
-        return self._form(request, _album(album))
+        return self._form(request, _album(album), await self._gallery(request, album))
 
     @app.route("/upload/<album>/", methods=["POST"])
     @coroutine
@@ -117,10 +118,12 @@ class UploadPages:
         :param named: the album as the address names it; empty where it does not.
         """
         content_type = request.getHeader(b"Content-Type") or b""
-        name = ""
+        typed = [""]
         try:
-            async with picture_form(self._features.uploads, request.body, content_type) as form:
-                name = form.name
+            uploads = self._features.uploads
+            async with picture_form(uploads, request.body, content_type, typed.append) as form:
+                # Of several each keeps its own.
+                name = form.name if len(form.files) == 1 else ""
                 outcomes = [await self._stored(each, album, name) for each in form.files]
         except _EXPECTED as error:
             outcomes = [Outcome("", refusal_for(error))]
@@ -128,7 +131,8 @@ class UploadPages:
         if preferred_type(request, "application/json", "text/html") != "text/html":
             return _told(request, outcomes)
         if any(each.refusal for each in outcomes):
-            return self._form(request, named, outcomes, name)
+            gallery = await self._gallery(request, named)
+            return self._form(request, named, gallery, outcomes, typed[-1])
         return see_other(request, top(request) + _gallery(named))
 
     async def _stored(self, picked: Picked, album: str, name: str) -> Outcome:
@@ -140,7 +144,26 @@ class UploadPages:
         except _EXPECTED as error:
             return Outcome(shown, refusal_for(error))
 
-    def _form(self, request: Request, named: str, outcomes: Sequence[Outcome] = (), name: str = "") -> bytes:
+    async def _gallery(self, request: Request, named: str) -> str:
+        """
+        The way to the gallery; empty where there is none yet, or nobody knows.
+        """
+        if named and named != self._features.album:
+            try:
+                if named not in await self._features.store.exist([named]):
+                    return ""
+            except StoreUnavailable:
+                return ""
+        return top(request) + _gallery(named)
+
+    def _form(
+        self,
+        request: Request,
+        named: str,
+        gallery: str,
+        outcomes: Sequence[Outcome] = (),
+        name: str = "",
+    ) -> bytes:
         return self._pages.form(
             request,
             "upload.html",
@@ -148,8 +171,9 @@ class UploadPages:
             outcomes=outcomes,
             name=name,
             album=named,
-            gallery=top(request) + _gallery(named),
+            gallery=gallery,
             max_upload=self._features.max_upload,
+            rules=self._features.rules,
         )
 
 

@@ -5,9 +5,9 @@ How pages put numbers, moments and names into words.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from fileserve.http.moments import in_calendar
 
 # Not of the locale: the pages are in English.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -58,7 +58,7 @@ def moment(microseconds: int) -> str:
 
     :param microseconds: since 1970 UTC.
     """
-    return f"{_minute(_EPOCH + timedelta(microseconds=microseconds))} UTC"
+    return f"{_minute(in_calendar(microseconds))} UTC"
 
 
 def taken(text: str) -> str:

@@ -200,8 +200,17 @@ class ScriptTests(GalleryCase):
         self.assertEqual(link, self.base + "gallery/gallery/original/first.jpg")
         self.assertIn("not a picture", rows.filter(has_text="text.jpg").inner_text())
         self.assertEqual(page.get_by_role("button", name="Retry").count(), 0)
+        self.assertEqual(page.get_by_role("button", name=re.compile("^Cancel")).count(), 0)
         for name in ("second.jpg", "text.jpg"):
-            page.get_by_role("button", name=f"Cancel {name}").click()
+            page.get_by_role("button", name=f"Dismiss {name}").click()
+        self.drop(
+            page, **{f"{number}_jpg": picture(number) for number in range(1, 5)}, a_jpg=same, b_jpg=b"x"
+        )
+        self.said(page, "4 uploaded, 2 refused")
+        for name in ("a.jpg", "b.jpg"):
+            page.get_by_role("button", name=f"Dismiss {name}").click()
+        for path in (self.root / "gallery").glob("[1-4].jpg"):
+            path.unlink()
         self.throttle(page, 0)
         self.drop(page, third_jpg=_noise(3, 10))
         page.get_by_text("The connection to the server was lost.").first.wait_for()

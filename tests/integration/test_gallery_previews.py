@@ -52,7 +52,7 @@ class PreviewTests(GalleryCase):
         self.assertEqual(answer["Cache-Control"], "private, max-age=31536000, immutable")
         self.assertEqual(int(answer["Content-Length"]), len(answer.body))
         etag = answer["ETag"]
-        self.assertTrue(etag.startswith('"'))
+        self.assertTrue(etag.startswith('W/"'))
         again = self.server.preview(target, Accept=WEBP, If_None_Match=etag)
         self.assertEqual((again.status, again.body, again["ETag"]), (304, b"", etag))
         self.assertEqual(self.server.preview(target, Accept=WEBP, If_None_Match='"other"').status, 200)

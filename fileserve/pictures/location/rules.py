@@ -15,7 +15,7 @@ from .reading import Steps, TooMuchError, Window, run
 __all__ = ["VERSION", "Patch", "Unstrippable", "patches", "patching", "refusing"]
 
 #: To be changed whenever the same file would become another than before.
-VERSION = 1
+VERSION = 2
 
 # Kinds that have no place for a location, or none that a reader knows; a text that is no XML is only what
 # it says.

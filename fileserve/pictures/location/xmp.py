@@ -1,6 +1,6 @@
 """
-A location in XMP (ISO 16684-1): properties whose names speak of GPS, of latitude or longitude, whatever
-their prefix.
+A location in XMP (ISO 16684-1): properties whose names speak of GPS, of latitude, longitude or altitude, or
+of a place on a map, whatever their prefix.
 
 Packets are looked at as bytes. A parser would resolve entities, and could not say which bytes a property is
 made of.
@@ -25,14 +25,18 @@ _MOST_PLACES = 1000
 # How much longer it takes to take a packet apart than to search it.
 _EFFORT = 4
 
-# Names of properties: exif:GPSLatitude, drone-dji:GpsLongitude; "geo" is the W3C's vocabulary of 2003.
-_PLACE = rb"[\w.-]{0,64}(?:gps|latitude|longitude)[\w.-]{0,64}|(?<=geo:)(?:lat|long|lon|alt)\b"
+# What names of properties hold: exif:GPSLatitude, drone-dji:GpsLongitude, and MapLocation, an address that
+# Microsoft writes. What else speaks of an altitude than the end of a name is prose.
+_WORDS = rb"gps|latitude|longitude|maplocation|(?<=[\w:])altitude"
+
+# Names of properties; "geo" is the W3C's vocabulary of 2003.
+_PLACE = rb"[\w.-]{0,64}(?:%b)[\w.-]{0,64}|(?<=geo:)(?:lat|long|lon|alt)\b" % _WORDS
 _NAME = rb"(?:[\w.-]{0,64}:)?(?:%b)" % _PLACE
 _ATTRIBUTE = re.compile(rb"(?<=\s)(%b)\s*=\s*(?:\"[^\"]*\"|'[^']*')" % _NAME, re.IGNORECASE)
 _ELEMENT = re.compile(rb"<(%b)(?=[\s/>])[^<>]*?(/?)>" % _NAME, re.IGNORECASE)
 
 # What speaks of a place. Entities could spell it in ways that are not looked for.
-_TRACES = re.compile(rb"gps|latitude|longitude|geo:l(?:at|on)|<!ENTITY|<!DOCTYPE", re.IGNORECASE)
+_TRACES = re.compile(rb"%b|geo:(?:lat|lon|alt)|<!ENTITY|<!DOCTYPE" % _WORDS, re.IGNORECASE)
 
 # Previews stand in packets as Base64, in which three letters are met by chance.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/=]{60,}")

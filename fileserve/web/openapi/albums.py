@@ -15,6 +15,11 @@ _SLASH = "The address of an album ends with a slash."
 
 _UNKNOWN = "File was not found: there is no such album, or no such file in it."
 
+_LOCATION = (
+    "The request is broken, or has a parameter location: without its location a file is at "
+    "/gallery/{album}/original/{name}?location=strip."
+)
+
 _OTHER_VERSION = "If-Match names another version, or If-None-Match the present one."
 
 _NAMES = (
@@ -68,7 +73,7 @@ def _get() -> Piece:
         _TAG,
         "Download a file of an album.",
         file_bytes("inline where they can't run anything in a browser")
-        | problems(412, 416, 503, _404=_UNKNOWN),
+        | problems(412, 416, 503, _400=_LOCATION, _404=_UNKNOWN),
         ("album", "name", *RANGES, *CONDITIONS),
         curl=f"-O /api/v1/albums/{ALBUM}/2.txt",
     )

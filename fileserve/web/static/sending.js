@@ -20,7 +20,6 @@ class Upload {
     this.retry = make("button", { type: "button", textContent: "Retry", hidden: true });
     this.leave = make("button", { type: "button", textContent: "Cancel" });
     this.retry.ariaLabel = `Retry ${this.name}`;
-    this.leave.ariaLabel = `Cancel ${this.name}`;
     this.row = make("li", {}, make("bdi", { className: "name", textContent: this.name, title: this.name }),
       make("span", { className: "buttons" }, this.retry, this.leave), this.bar, this.note);
     this.tell("Waiting");
@@ -30,6 +29,13 @@ class Upload {
     this.note.textContent = text;
     this.row.classList.remove("failed");
     this.retry.hidden = true;
+    this.ended = "";
+    this.offer("Cancel");
+  }
+
+  offer(word) {
+    this.leave.textContent = word;
+    this.leave.ariaLabel = `${word} ${this.name}`;
   }
 
   /** Say what went wrong, and where that leads to. */
@@ -37,6 +43,8 @@ class Upload {
     this.note.replaceChildren(text, ...links.flatMap((link) => [" ", link]));
     this.row.classList.add("failed");
     this.retry.hidden = !again;
+    this.ended = again ? "failed" : "refused";
+    if (!again) this.offer("Dismiss");
     say(`${this.name}: ${text}`);
   }
 
@@ -80,7 +88,7 @@ class Uploads {
     this.largest = Number(form.dataset.upload);
     this.waiting = [];
     this.running = 0;
-    this.stored = 0;
+    this.count = { stored: 0, refused: 0, failed: 0 };
     this.list = make("ul", { className: "sending", ariaLabel: "Uploads" });
   }
 
@@ -91,9 +99,13 @@ class Uploads {
       this.list.append(upload.row);
       upload.retry.onclick = () => this.queue(upload);
       upload.leave.onclick = () => this.leave(upload);
-      if (file.size > this.largest) upload.fail("This file is too large.", false);
-      else this.queue(upload);
+      if (file.size <= this.largest) this.queue(upload);
+      else {
+        upload.fail("This file is too large.", false);
+        this.count.refused += 1;
+      }
     }
+    this.tell();
   }
 
   queue(upload) {
@@ -111,12 +123,23 @@ class Uploads {
     const answer = await upload.send(this.how);
     this.running -= 1;
     this.next();
-    if (!answer) return;
-    this.stored += 1;
-    if (!await this.how.stored(answer, upload)) upload.row.remove();
-    if (this.running || this.waiting.length || !this.stored) return;
-    say(this.stored === 1 ? "The file is uploaded." : `${this.stored} files are uploaded.`);
-    this.stored = 0;
+    if (answer) {
+      this.count.stored += 1;
+      if (!await this.how.stored(answer, upload)) upload.row.remove();
+    } else if (upload.ended) this.count[upload.ended] += 1;
+    this.tell();
+  }
+
+  /** When all is over, say how it went; what failed alone said so itself. */
+  tell() {
+    if (this.running || this.waiting.length) return;
+    const { stored, refused, failed } = this.count;
+    this.count = { stored: 0, refused: 0, failed: 0 };
+    if (!stored) return;
+    if (refused || failed) {
+      const others = [refused && `${refused} refused`, failed && `${failed} failed`].filter(Boolean);
+      say([`${stored} uploaded`, ...others].join(", "));
+    } else say(stored === 1 ? "The file is uploaded." : `${stored} files are uploaded.`);
   }
 
   leave(upload) {
