@@ -21,7 +21,9 @@ import uuid
 from collections.abc import Callable
 from functools import cache
 from http.client import HTTPConnection, HTTPException
+from itertools import islice
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 from unittest import SkipTest
 
@@ -38,6 +40,9 @@ OWNER = ("owner", "owner-secret")
 STRANGER = ("stranger", "stranger-secret")
 
 _START_SECONDS = 60
+
+# Of the system: suites that run at the same time must not draw the same.
+_CHANCE = SystemRandom()
 
 
 class S3Server:
@@ -199,11 +204,19 @@ def _write_identities(path: Path) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """
+    Ports that the kernel gives to nobody by chance (its own begin at 32768: ip(7), ip_local_port_range): they
+    have to be free once more when the server is started again, and other suites may run at the same time.
+    """
+    return list(islice(filter(_is_free, _CHANCE.sample(range(10_000, 32_768), 1_000)), count))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def _wait(happened: Callable[[], bool], otherwise: str) -> None:
