@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import define
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from fileserve.http.kinds import HEAD, UNKNOWN, media_type
@@ -23,21 +22,13 @@ from fileserve.storage.interfaces import IAlbumReader, IFileStore, IOpenMember, 
 
 from .allof import all_of
 from .descriptors import Descriptors, NoCopy
+from .interfaces import Looks
 
 #: Members that are looked at together: as many as a child takes.
 BATCH = 16
 
 #: Seconds until the workshop is asked again that had no room.
 _AGAIN = 0.5
-
-
-class Looks(Protocol):
-    """
-    Looks at pictures where they can do no harm: `fileserve.pictures.workshop.Workshop`.
-    """
-
-    def look(self, files: Sequence[tuple[int, str]], urgent: bool = True) -> Deferred[list[PictureFacts]]:
-        """Facts of some files, of which it gets descriptors and media types; fails with ``Busy``."""
 
 
 @define(eq=False)

@@ -1,12 +1,16 @@
 """
-What the gallery needs of others: something that takes files in, and something that reads them whole.
+What the gallery needs of others: what takes files in, reads them whole, and looks at pictures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
 from fileserve.catalogue.interfaces import MemberFacts
+from fileserve.pictures.facts import PictureFacts
 from fileserve.storage.interfaces import Member
 
 
@@ -71,3 +75,12 @@ class Knows(Protocol):
 
     async def facts(self, album: str, member: Member, filename: str) -> MemberFacts:
         """All there is to know of one version; raises ``MemberChanged`` where meanwhile it is another."""
+
+
+class Looks(Protocol):
+    """
+    Looks at pictures: `fileserve.pictures.workshop.Workshop`.
+    """
+
+    def look(self, files: Sequence[tuple[int, str]], urgent: bool = True) -> Deferred[list[PictureFacts]]:
+        """Tell what some files are, by descriptor and media type; fails with ``Busy``."""

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred
 
 from fileserve.http.kinds import HEAD
 from fileserve.http.refusal import Refusal
@@ -21,17 +19,8 @@ from fileserve.pictures.workshop import Busy
 
 from . import rules
 from .admission import Admission, Newcomer, Stored
-from .interfaces import Intake, Source
+from .interfaces import Intake, Looks, Source
 from .spool import Spool, Spools
-
-
-class Looks(Protocol):
-    """
-    Looks at pictures: `fileserve.pictures.workshop.Workshop`.
-    """
-
-    def look(self, files: Sequence[tuple[int, str]], urgent: bool = True) -> Deferred[list[PictureFacts]]:
-        """Tell what some files are, by descriptor and media type; fails with ``Busy``."""
 
 
 @frozen
