@@ -14,6 +14,7 @@ from fileserve.catalogue.interfaces import CatalogueUnavailable, IFacts, MemberF
 from fileserve.http.kinds import HEAD, media_type
 from fileserve.storage.held import InThread
 from fileserve.storage.interfaces import IFileStore, IOpenMember, Member
+from fileserve.storage.opening import open_member
 
 from .digest import Digest
 
@@ -116,11 +117,7 @@ class Contents:
 
     @asynccontextmanager
     async def _opened(self, album: str, member: Member) -> AsyncIterator[IOpenMember]:
-        reader = self._store.reader(album)
-        try:
-            opened = await reader.open(member)
-        finally:
-            reader.close()
+        opened = await open_member(self._store, album, member)
         try:
             yield opened
         finally:

@@ -19,7 +19,8 @@ from fileserve.http.representation import Representation, describe, entity_tag
 from fileserve.http.request import Request
 from fileserve.http.sending import send
 from fileserve.storage.errors import MemberChanged, NoSuchAlbum, NoSuchFile
-from fileserve.storage.interfaces import IFileStore, IOpenMember, Member
+from fileserve.storage.interfaces import IFileStore, Member
+from fileserve.storage.opening import open_member
 
 from .contents import Contents
 
@@ -157,16 +158,9 @@ class Downloads:
         if not items:
             return
         try:
-            await send(request, FileBody(await self._open(album, member), items))
+            await send(request, FileBody(await open_member(self._store, album, member), items))
         except (NoSuchAlbum, MemberChanged):
             raise _changing() from None
-
-    async def _open(self, album: str, member: Member) -> IOpenMember:
-        reader = self._store.reader(album)
-        try:
-            return await reader.open(member)
-        finally:
-            reader.close()
 
     async def _kind(self, album: str, member: Member, filename: str) -> str:
         """

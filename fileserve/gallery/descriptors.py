@@ -16,6 +16,7 @@ from fileserve.storage.abilities import IDescriptor
 from fileserve.storage.errors import StoreUnavailable
 from fileserve.storage.held import Held, InThread
 from fileserve.storage.interfaces import IFileStore, IOpenMember, Member
+from fileserve.storage.opening import open_member
 from fileserve.storage.systemcalls import write_all
 
 #: Bytes that are copied at once.
@@ -61,11 +62,7 @@ class Descriptors:
         :raise NoCopy: there is no room for a copy.
         :raise StoreUnavailable: the store is away.
         """
-        reader = self._store.reader(album)
-        try:
-            opened = await reader.open(member)
-        finally:
-            reader.close()
+        opened = await open_member(self._store, album, member)
         try:
             async with self._descriptor_of(opened) as descriptor:
                 try:
