@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from fileserve.gallery.previewcache import PreviewCache
 from fileserve.pictures.facts import Why
+from fileserve.pictures.formats import WAY
 
 from .support import open_descriptors
 
@@ -54,7 +55,7 @@ class CacheCase(SynchronousTestCase):
 
     def path(self, name: str) -> Path:
         digest = sha256(name)
-        return self.directory / digest[:2] / f"{digest}-320.webp"
+        return self.directory / digest[:2] / f"{digest}-320-{WAY}.webp"
 
 
 class PreviewCacheTests(CacheCase):
@@ -73,6 +74,16 @@ class PreviewCacheTests(CacheCase):
             self.assertEqual(cache.read(one, 320, "jpeg"), b"\xff\xd8\xff 320")
             self.assertIsNone(cache.read(one, 1280, "jpeg"))
             self.assertIsNone(cache.read(other, 320, "webp"))
+
+    def test_another_way(self) -> None:
+        """What was made in another way is not found any more, and goes with the rest."""
+        self.keep("a")
+        now = self.path("a")
+        old = now.with_name(now.name.replace(f"-{WAY}.", f"-{WAY + 1}."))
+        now.rename(old)
+        self.assertIsNone(self.cache.read(sha256("a"), 320, "webp"))
+        self.cache.drop(sha256("a"))
+        self.assertFalse(old.exists())
 
     def test_where(self) -> None:
         """A preview lies where the documentation says, for no other user to read."""
@@ -124,7 +135,7 @@ class PreviewCacheTests(CacheCase):
         sibling = one[:2] + sha256("b")[2:]
         self.cache.keep(sibling, 320, "webp", webp(9))
         self.cache.drop(one)
-        self.assertEqual(os.listdir(self.directory / one[:2]), [sibling + "-320.webp"])
+        self.assertEqual(os.listdir(self.directory / one[:2]), [f"{sibling}-320-{WAY}.webp"])
 
     def test_damaged(self) -> None:
         """What a loss of power made of a file is no preview, and goes."""

@@ -17,7 +17,7 @@ from fileserve.catalogue.memory import MemoryFacts
 from fileserve.catalogue.memorypictures import MemoryClaims, MemoryPictures
 from fileserve.files.contents import Contents
 from fileserve.files.intake import Intake, Limits
-from fileserve.gallery.admission import Admission, Memory
+from fileserve.gallery.admission import Admission, Memory, Stored
 from fileserve.gallery.spool import Spool, Spools
 from fileserve.gallery.uploading import PictureUploads, UploadRules
 from fileserve.pictures.facts import PictureFacts
@@ -142,7 +142,14 @@ class WayIn:
         :param data: bytes, or a source of them.
         """
         source = Bytes(data) if isinstance(data, bytes) else data
-        return deferred(self.uploads.take(source, album, given, own))
+        return deferred(self._take(source, album, given, own))
+
+    async def _take(self, source: Any, album: str, given: str, own: str) -> Stored:
+        spool = await self.uploads.spool(source)
+        try:
+            return await self.uploads.store(spool, album, given, own)
+        finally:
+            spool.close()
 
     def names(self, album: str = "album") -> list[str]:
         """

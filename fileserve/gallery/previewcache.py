@@ -15,13 +15,14 @@ from threading import Lock
 from typing import NamedTuple
 
 from fileserve.pictures.facts import Why
+from fileserve.pictures.formats import WAY
 
 #: How previews of each format begin. A file that a loss of power caught begins otherwise.
 BEGINNINGS = {"webp": b"RIFF", "jpeg": b"\xff\xd8\xff"}
 
-#: The names of our folders, and of what lies in them: a preview's, or a mark's.
+#: The names of our folders, and of what lies in them: a preview's, made in whichever way, or a mark's.
 _FOLDER = re.compile(r"[0-9a-f]{2}")
-_NAME = re.compile(r"[0-9a-f]{64}(-[0-9]+\.(webp|jpeg)|\.none)")
+_NAME = re.compile(r"[0-9a-f]{64}(-[0-9]+(-[0-9]+)?\.(webp|jpeg)|\.none)")
 
 #: Seconds after which using a file is noted again: writing at each use would cost more than reading.
 _NOTED = 3600
@@ -83,7 +84,7 @@ class PreviewCache:
 
         :param kind: ``webp`` or ``jpeg``.
         """
-        path = self._path(sha256, f"-{size}.{kind}")
+        path = self._path(sha256, f"-{size}-{WAY}.{kind}")
         try:
             with open(path, "rb") as file:
                 data = file.read()
@@ -120,7 +121,7 @@ class PreviewCache:
         Keep a preview, and make room for it where there is not enough; but not one for which all others would
         have to go.
         """
-        self._publish(self._path(sha256, f"-{size}.{kind}"), data)
+        self._publish(self._path(sha256, f"-{size}-{WAY}.{kind}"), data)
 
     def mark(self, sha256: str, why: Why) -> None:
         """

@@ -68,24 +68,6 @@ class PictureUploads:
         """
         await self._intake.admit_form(length)
 
-    async def take(self, source: Source, album: str, given: str, own: str) -> Stored:
-        """
-        Take a picture in.
-
-        :param album: a name that `fileserve.storage.keys.album_name` lets pass; it may not exist yet.
-        :param given: the name that it shall have; its extension follows from what it is. Empty for none.
-        :param own: the name of the file that was picked; may be empty too.
-        :raise Duplicate: 409, it is there already.
-        :raise Refusal: 400, 409, 413, 415, 422, 503 or 507.
-        :raise Exception: what the source raises, or the store or the catalogue; nothing is stored then.
-        """
-        rules.given_name(given)
-        spool = await self.spool(source)
-        try:
-            return await self.store(spool, album, given, own)
-        finally:
-            spool.close()
-
     async def spool(self, source: Source) -> Spool:
         """
         Write a picture aside.
@@ -109,9 +91,15 @@ class PictureUploads:
 
     async def store(self, spool: Spool, album: str, given: str, own: str) -> Stored:
         """
-        Take in what was written aside: see `take`.
+        Take in what was written aside.
 
         :param spool: stays the caller's.
+        :param album: a name that `fileserve.storage.keys.album_name` lets pass; it may not exist yet.
+        :param given: the name that it shall have; its extension follows from what it is. Empty for none.
+        :param own: the name of the file that was picked; may be empty too.
+        :raise Duplicate: 409, it is there already.
+        :raise Refusal: 400, 409, 413, 415, 422, 503 or 507.
+        :raise Exception: what the store or the catalogue raises; nothing is stored then.
         """
         kind = rules.format_by(spool.head)
         name = rules.stored_name(rules.given_name(given), own, kind)

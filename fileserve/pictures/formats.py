@@ -14,8 +14,8 @@ from attrs import frozen
 #: No picture with more pixels is decoded. In four bytes each they take 400 MB, and a filter needs them twice.
 MOST_PIXELS = 100_000_000
 
-#: The way in which previews are made. A way that makes others of the same bytes has the next number, by which
-#: browsers that keep one ask anew.
+#: The way in which previews are made. A way that makes others of the same bytes has the next number: it is in
+#: the addresses that browsers keep, and in the names of the cache.
 WAY = 1
 
 
